@@ -1,0 +1,1 @@
+"""The nouns that every room shares: fields, batches, faults, errors, seeds, descriptions."""

@@ -1,0 +1,74 @@
+"""The second door: Encoder(column) -> Encoded. Knows one column, and nothing of its neighbours."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.describe import represent
+
+
+class Encoder(nn.Module, ABC):
+    """Turns one column into tokens of the common width.
+
+    A subclass is final. It keeps each ``__init__`` keyword under its own name, makes its weights
+    in ``setup``, and computes in ``encode``, which sees only rows that have the cell: absent
+    cells never reach it, so they can change nothing and receive no gradient.
+
+    Attributes:
+        kinds: the kinds of column that it reads, such as ``{"image"}``.
+        width: the width of its tokens.
+    """
+
+    kinds: ClassVar[frozenset[str]]
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @abstractmethod
+    def setup(self, layout: Layout) -> None:
+        """Make the weights for a fitted column; called once, before the first ``encode``."""
+
+    @abstractmethod
+    def encode(self, column: Column) -> Encoded:
+        """Encode rows that all have the cell."""
+
+    def forward(self, column: Column) -> Encoded:
+        """Encode a column, whatever is missing in it; absent rows get zeros and an empty mask."""
+        rows = column.present.nonzero().squeeze(1)
+        if len(rows) == len(column.present):
+            return self.encode(column)
+        if len(rows) == 0:
+            return self._nothing(column)
+        some = self.encode(column.rows(rows))
+        return Encoded(
+            tokens=_spread(some.tokens, rows, len(column.present)),
+            mask=_spread(some.mask, rows, len(column.present)),
+            present=column.present,
+        )
+
+    def _nothing(self, column: Column) -> Encoded:
+        mask = torch.zeros(len(column.present), 1, dtype=torch.bool, device=column.present.device)
+        return Encoded(mask.unsqueeze(-1).expand(-1, -1, self.width).float(), mask, column.present)
+
+    def extra_repr(self) -> str:
+        """Show the keywords in ``print(model)``."""
+        return represent(self)
+
+
+def _spread(some: Tensor, rows: Tensor, count: int) -> Tensor:
+    return some.new_zeros(count, *some.shape[1:]).index_copy(0, rows, some)
+
+
+def one_token(vectors: Tensor, column: Column) -> Encoded:
+    """Wrap one vector a row, Float[batch width], as a sequence of one token."""
+    mask = torch.ones(len(vectors), 1, dtype=torch.bool, device=vectors.device)
+    return Encoded(vectors.unsqueeze(1), mask, column.present)
+
+
+def as_encoded(tokens: Tensor, mask: Tensor, column: Column) -> Encoded:
+    """Wrap tokens, Float[batch time width], with zeros where they are masked."""
+    return Encoded(tokens.masked_fill(~mask.unsqueeze(-1), 0.0), mask, column.present)
