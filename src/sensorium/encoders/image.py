@@ -1,0 +1,51 @@
+"""Pictures by a small plain convolution network: one token a place of the last grid."""
+
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.encoders.encoder import Encoder
+from sensorium.encoders.pixels import Pixels, grid_tokens
+
+
+class ConvNet(Encoder):
+    """Convolution, norm, ReLU and pooling, a few times over."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"image"})
+
+    def __init__(self, width: int, stages: tuple[int, ...] = (32, 64, 128)) -> None:
+        """Choose the sizes.
+
+        Args:
+            width: the common width.
+            stages: channels of each stage; every stage halves the picture's side.
+        """
+        super().__init__(width)
+        self.stages = stages
+
+    def setup(self, layout: Layout) -> None:
+        """Make the weights."""
+        self.pixels = Pixels()
+        sizes = (layout.channels, *self.stages)
+        self.trunk = nn.Sequential(
+            *(_stage(channels, out) for channels, out in pairwise(sizes)),
+            nn.Conv2d(sizes[-1], self.width, 1),
+        )
+
+    def encode(self, column: Column) -> Encoded:
+        """Encode pictures."""
+        tokens = grid_tokens(self.trunk(self.pixels(column.values)))
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return Encoded(tokens, mask, column.present)
+
+
+def _stage(channels: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2, ceil_mode=True),
+    )
