@@ -1,24 +1,30 @@
 """Heads: from a fused vector to one target's outputs, with their loss, decision and scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sensorium.core.batch import Column
+from sensorium.core.batch import Column, Decide
+from sensorium.metrics.tally import Score, Weight
 
 Array = NDArray[Any]
 
 
 class Head(nn.Module, ABC):
-    """One target's output layers. One instance serves the fusion and every part alone.
+    """One target's output layers, for the fusion and for each part alone. A subclass is final.
+
+    One linear layer reads the fused vector and one each part's own, so that a starved part is
+    seen while training; all the rest is shared by them.
 
     Decided outputs are numpy arrays: probabilities [rows classes] for classes and tags, values in
     the target's own units [rows] for numbers. Truths are numpy arrays: class numbers [rows] with
-    -1 where unknown, 0/1 [rows classes] with -1 where unknown, numbers [rows] with NaN.
+    -1 where unknown and ``len(names)`` where the class was never seen in training; 0/1
+    [rows classes] with -1 where unknown; numbers [rows] with NaN where unknown.
 
     Attributes:
         form: ``"classes"``, ``"tags"`` or ``"values"``.
@@ -30,6 +36,34 @@ class Head(nn.Module, ABC):
     names: tuple[str, ...] = ()
     primary: str = ""
     lower_is_better: bool = False
+
+    def __init__(self, width: int, parts: int, outputs: int) -> None:
+        super().__init__()
+        self.joint = nn.Linear(width, outputs)
+        self.apart = nn.ModuleList(nn.Linear(width, outputs) for _ in range(parts))
+
+    def forward(self, pooled: Float[Tensor, " batch width"]) -> Float[Tensor, " batch outputs"]:
+        """Compute raw outputs from the fused vector."""
+        outputs: Tensor = self.joint(pooled)
+        return outputs
+
+    def alone(
+        self, parts: Sequence[Float[Tensor, " batch width"]]
+    ) -> list[Float[Tensor, " batch outputs"]]:
+        """Compute raw outputs from each part's own vector, in the order of the input columns."""
+        return [layer(part) for layer, part in zip(self.apart, parts, strict=True)]
+
+    def together(
+        self,
+        decide: Decide,
+        alone: Float[Tensor, " batch parts outputs"],
+        present: Bool[Tensor, " batch parts"],
+    ) -> Float[Tensor, " batch outputs"]:
+        """Let a late fusion make one decision of the parts' decisions."""
+        return decide(alone, present, "values" if self.form == "values" else "scores")
+
+    def fit_thresholds(self, truth: Array, decided: Array) -> None:
+        """Choose on validation rows from which probability on to answer yes (tags only)."""
 
     @abstractmethod
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:
@@ -54,8 +88,15 @@ class Head(nn.Module, ABC):
         """Turn decided outputs into what the user wants to read."""
 
     @abstractmethod
-    def metrics(self, truth: Array, decided: Array) -> Mapping[str, float]:
-        """Score decided outputs; rows of unknown truth must be left out before."""
+    def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
+        """Score decided outputs; rows of unknown truth must be left out before.
+
+        Args:
+            truth: from ``truth``.
+            decided: from ``decide``.
+            weight: how much each row counts, [rows]; or [draws rows], which gives an array of one
+                score a draw and costs far less than a call a draw.
+        """
 
     @abstractmethod
     def errors(self, truth: Array, decided: Array) -> Array:

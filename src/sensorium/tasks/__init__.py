@@ -1,0 +1,11 @@
+"""What a model is for. ``TASKS`` maps names to classes, for plans, saved models and plug-ins."""
+
+from sensorium.tasks.head import Head
+from sensorium.tasks.heads import Heads
+from sensorium.tasks.label import Classify
+from sensorium.tasks.number import Regress
+from sensorium.tasks.task import Task
+
+__all__ = ["TASKS", "Classify", "Head", "Heads", "Regress", "Task"]
+
+TASKS: dict[str, type[Task]] = {part.__name__: part for part in (Classify, Regress)}

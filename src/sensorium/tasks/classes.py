@@ -1,0 +1,61 @@
+"""The classes of a target: which there are, and how much each counts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sensorium.core.errors import PartError, all_at_once, nearest
+from sensorium.preprocess.step import Step
+
+
+def classes_of(target: str, step: Step) -> tuple[Any, ...]:
+    """List the classes of a fitted target step, in the order of their numbers.
+
+    Errors:
+        PartError: the target has no classes, or fewer than two.
+    """
+    if step.kind == "flag":
+        return (False, True)
+    if step.kind != "category":
+        msg = (
+            f"target {target!r} is of kind {step.kind!r} and has no classes; declare it as "
+            f"Category() or Flag(), or learn a number with Regress({target!r})"
+        )
+        raise PartError(msg)
+    classes = tuple(getattr(step, "classes"))  # noqa: B009  Step is the door; only some have it
+    if len(classes) < 2:
+        msg = f"target {target!r} has one class only in the training rows: {list(classes)}"
+        raise PartError(msg)
+    return classes
+
+
+def balanced_weights(target: str, step: Step) -> list[float]:
+    """Weigh each class by rows / (classes * its rows), so that all count alike in sum.
+
+    Errors:
+        PartError: the step did not count its classes.
+    """
+    counts: Sequence[int] | None = getattr(step, "counts", None)
+    if counts is None:
+        msg = f"{type(step).__name__} of {target!r} has no counts; give class_weights as a mapping"
+        raise PartError(msg)
+    met = [count for count in counts if count]
+    return [sum(met) / (len(met) * count) if count else 0.0 for count in counts]
+
+
+def named_weights(target: str, weights: Mapping[str, float], classes: Sequence[Any]) -> list[float]:
+    """Lay weights by class name in the order of the classes; a class not named counts 1.
+
+    Errors:
+        PartError: names that are no classes; names them all.
+    """
+    names = [str(label) for label in classes]
+    given = {str(name): float(weight) for name, weight in weights.items()}
+    faults = [f"no class {name!r}{nearest(name, names)}" for name in given if name not in names]
+    if faults:
+        raise PartError(all_at_once(f"class_weights of {target!r} do not fit:", faults))
+    return [given.get(name, 1.0) for name in names]
+
+
+def below_zero(options: Mapping[str, float]) -> list[str]:
+    """Name the options that are negative."""
+    return [f"{name} must be at least 0, found {v}" for name, v in options.items() if not v >= 0]
