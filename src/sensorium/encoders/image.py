@@ -9,6 +9,7 @@ from torch import nn
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder
 from sensorium.encoders.pixels import Pixels, grid_tokens
+from sensorium.nn.norm import BatchNorm
 
 
 class ConvNet(Encoder):
@@ -45,7 +46,7 @@ class ConvNet(Encoder):
 def _stage(channels: int, out: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out),
+        BatchNorm(out),
         nn.ReLU(inplace=True),
         nn.MaxPool2d(2, ceil_mode=True),
     )

@@ -1,15 +1,24 @@
-"""Small blocks of tensors: attention, networks, masks, positions. No modality is known here."""
+"""Small blocks of tensors: attention, networks, norms, masks. No modality is known here."""
 
 from sensorium.nn.attention import Attention, Block, Transformer, attend
 from sensorium.nn.masks import length_mask, masked_max, masked_mean, masked_softmax
 from sensorium.nn.mlp import MLP
+from sensorium.nn.norm import BatchNorm
+from sensorium.nn.patches import Patches, patch_mask, shorten
 from sensorium.nn.positions import Learned, Sinusoidal, sinusoids
+from sensorium.nn.recurrent import Recurrent, reverse
+from sensorium.nn.residual import Residual1d, Residual2d
 
 __all__ = [
     "MLP",
     "Attention",
+    "BatchNorm",
     "Block",
     "Learned",
+    "Patches",
+    "Recurrent",
+    "Residual1d",
+    "Residual2d",
     "Sinusoidal",
     "Transformer",
     "attend",
@@ -17,5 +26,8 @@ __all__ = [
     "masked_max",
     "masked_mean",
     "masked_softmax",
+    "patch_mask",
+    "reverse",
+    "shorten",
     "sinusoids",
 ]

@@ -1,19 +1,21 @@
-"""Residual convolutions: x + conv(conv(x)), for pictures and for pictures of sound.
+"""Residual convolutions: x + conv(conv(x)), for pictures, pictures of sound, and signals.
 
 He et al. 2016, with the last norm of each block started at 0 (Goyal et al. 2017), so that a new
 block changes nothing until it has learned something.
 
-Legend: batch = rows, channels = features of a place, height and width = places.
+Legend: batch = rows, channels = features of a place, height, width and time = places.
 """
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from sensorium.nn.norm import BatchNorm
+
 Stride = int | tuple[int, int]
 
 
-class Residual(nn.Module):
+class Residual2d(nn.Module):
     """Two 3x3 convolutions around which the input passes unchanged.
 
     Args:
@@ -25,10 +27,9 @@ class Residual(nn.Module):
     def __init__(self, channels: int, out: int, stride: Stride = 1) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
-        self.norm_first = nn.BatchNorm2d(out)
+        self.norm_first = BatchNorm(out)
         self.second = nn.Conv2d(out, out, 3, 1, 1, bias=False)
-        self.norm_second = nn.BatchNorm2d(out)
-        nn.init.zeros_(self.norm_second.weight)
+        self.norm_second = BatchNorm(out, scale=0.0)
         self.skip = _shortcut(channels, out, stride)
 
     def forward(
@@ -43,13 +44,9 @@ class Residual(nn.Module):
             mask: which places of the result are real; the others become 0, which is what a
                 convolution sees beyond the edge.
         """
-        inner = keep(F.relu(self.norm_first(self.first(x))), mask)
-        return keep(F.relu(self.norm_second(self.second(inner)) + self.skip(x)), mask)
-
-
-def keep(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Put 0 in the places that are not real."""
-    return x if mask is None else x * mask.unsqueeze(1).to(x.dtype)
+        inner = F.relu(self.norm_first(self.first(x), mask))
+        skip = self.skip(x) if mask is None else self.skip(x) * mask.unsqueeze(1).to(x.dtype)
+        return F.relu(self.norm_second(self.second(inner), mask) + skip)
 
 
 def _shortcut(channels: int, out: int, stride: Stride) -> nn.Module:
@@ -59,6 +56,35 @@ def _shortcut(channels: int, out: int, stride: Stride) -> nn.Module:
         down, across = (stride, stride) if isinstance(stride, int) else stride
         kernel = (2 * down - 1, 2 * across - 1)
         layers.append(nn.AvgPool2d(kernel, (down, across), (down - 1, across - 1)))
-    if channels != out or layers:
-        layers += [nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out)]
+    if channels != out:
+        layers.append(nn.Conv2d(channels, out, 1, bias=False))
     return nn.Sequential(*layers) if layers else nn.Identity()
+
+
+class Residual1d(nn.Module):
+    """Two dilated convolutions over time around which the input passes (Bai et al. 2018).
+
+    Args:
+        width: features in and out.
+        kernel: steps that a convolution sees; odd.
+        dilation: how far apart they lie.
+        dropout: share of features dropped between the two while training.
+    """
+
+    def __init__(
+        self, width: int, kernel: int = 5, dilation: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        reach = dilation * (kernel // 2)
+        self.first = nn.Conv1d(width, width, kernel, 1, reach, dilation, bias=False)
+        self.norm_first = BatchNorm(width)
+        self.drop = nn.Dropout(dropout)
+        self.second = nn.Conv1d(width, width, kernel, 1, reach, dilation, bias=False)
+        self.norm_second = BatchNorm(width, scale=0.0)
+
+    def forward(
+        self, x: Float[Tensor, " batch width time"], mask: Bool[Tensor, " batch time"]
+    ) -> Float[Tensor, " batch width time"]:
+        """Compute the block; ``x`` must be 0 in steps that are not real, and stays so."""
+        inner = self.drop(F.relu(self.norm_first(self.first(x), mask)))
+        return F.relu(x + self.norm_second(self.second(inner), mask))

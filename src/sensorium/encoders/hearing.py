@@ -1,0 +1,85 @@
+"""What every sound encoder hears: log-mel frames, evened out, with bands hidden while training.
+
+Legend: batch = sounds, mels = frequency bands, frames = time.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from sensorium.core.batch import Column, Layout
+from sensorium.encoders.logmel import LogMel
+from sensorium.nn.norm import BatchNorm
+
+FRAMES = 256
+"""About as many frames a long sound gets when the hop is left to choose."""
+
+
+def choose_hop(seconds: float) -> float:
+    """Choose the hop, seconds: 10 ms for words, longer for long sounds."""
+    return max(0.010, round(seconds / FRAMES, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Frames of sound, and which are real; the others are 0."""
+
+    mels: Float[Tensor, " batch mels frames"]
+    mask: Bool[Tensor, " batch frames"]
+
+
+class Hearing(nn.Module):
+    """Sound to frames: log-mel, less the clip's own mean, each band scaled by what was seen.
+
+    Args:
+        layout: of an audio column.
+        mels: frequency bands.
+        hop: from frame to frame, seconds; 0 leaves it to ``choose_hop``. A frame is 2.5 hops long.
+        mask_share: the widest band of time and of frequency hidden while training, as a share of
+            all (SpecAugment, Park et al. 2019).
+    """
+
+    def __init__(self, layout: Layout, mels: int, hop: float, mask_share: float) -> None:
+        super().__init__()
+        hop = hop or choose_hop(layout.length / layout.rate)
+        self.mask_share = mask_share
+        self.logmel = LogMel(layout.rate, mels, 2.5 * hop, hop)
+        self.norm = BatchNorm(mels)
+
+    def forward(self, column: Column) -> Heard:
+        """Hear sounds, Float[batch samples] from -1 to 1."""
+        mask = self.logmel.frames(column.mask)
+        mels = centre(self.logmel(column.values, column.mask), mask)
+        mels = self.norm(mels, mask)
+        if self.training and self.mask_share > 0:
+            mels = hide_bands(mels, self.mask_share)
+        return Heard(mels, mask)
+
+
+def centre(
+    mels: Float[Tensor, " batch mels frames"], mask: Bool[Tensor, " batch frames"]
+) -> Float[Tensor, " batch mels frames"]:
+    """Subtract the clip's mean over its real frames, so that loudness does not matter."""
+    real = mask.unsqueeze(1).to(mels.dtype)
+    count = real.sum(2, keepdim=True) * mels.shape[1]
+    return (mels - (mels * real).sum((1, 2), keepdim=True) / count) * real
+
+
+def hide_bands(
+    mels: Float[Tensor, " batch mels frames"], share: float
+) -> Float[Tensor, " batch mels frames"]:
+    """Set one random band of frequency and one of time to 0, in each row its own."""
+    for dim in (1, 2):
+        mels = mels.masked_fill(_band(mels, dim, share), 0.0)
+    return mels
+
+
+def _band(x: Tensor, dim: int, share: float) -> Tensor:
+    size = x.shape[dim]
+    width = torch.rand(len(x), 1, device=x.device) * share * size
+    start = torch.rand(len(x), 1, device=x.device) * (size - width)
+    steps = torch.arange(size, device=x.device)
+    band = (steps >= start) & (steps < start + width)
+    return band.unsqueeze(2 if dim == 1 else 1)

@@ -1,0 +1,37 @@
+"""Vectors: features that were computed elsewhere, fitted to the common width."""
+
+from typing import ClassVar
+
+from torch import nn
+
+from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.encoders.encoder import Encoder, one_token
+from sensorium.nn.mlp import MLP
+
+
+class Vectors(Encoder):
+    """A norm over the features, then two layers."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"vector"})
+
+    def __init__(self, width: int, hidden: int = 0, dropout: float = 0.1) -> None:
+        """Choose the sizes.
+
+        Args:
+            width: the common width.
+            hidden: features between the layers; 0 takes twice ``width``.
+            dropout: share of hidden features dropped while training.
+        """
+        super().__init__(width)
+        self.hidden = hidden
+        self.dropout = dropout
+
+    def setup(self, layout: Layout) -> None:
+        """Make the weights."""
+        self.norm = nn.LayerNorm(layout.channels)
+        self.mlp = MLP(layout.channels, self.hidden or 2 * self.width, self.width, self.dropout)
+
+    def encode(self, column: Column) -> Encoded:
+        """Encode vectors, Float[batch size]."""
+        values = column.values.to(self.norm.weight.dtype)
+        return one_token(self.mlp(self.norm(values)), column)
