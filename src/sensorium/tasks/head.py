@@ -98,6 +98,10 @@ class Head(nn.Module, ABC):
                 score a draw and costs far less than a call a draw.
         """
 
+    def score(self, truth: Array, decided: Array, weight: Weight = None) -> Score:
+        """Give the primary metric alone, where the others would cost too much."""
+        return self.metrics(truth, decided, weight)[self.primary]
+
     @abstractmethod
     def errors(self, truth: Array, decided: Array) -> Array:
         """Give one number a row: how wrong the answer is (log loss or absolute error)."""
