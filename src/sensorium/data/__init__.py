@@ -1,0 +1,7 @@
+"""Tables: reading them, telling the kinds of their columns, splitting and serving their rows."""
+
+from sensorium.data.infer import Finding, Inference, infer
+from sensorium.data.read import read
+from sensorium.data.table import Row, Table, stack
+
+__all__ = ["Finding", "Inference", "Row", "Table", "infer", "read", "stack"]

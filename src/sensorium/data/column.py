@@ -1,0 +1,88 @@
+"""One column's storage: an Arrow array where Arrow can hold the cells, else a plain list."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Store: TypeAlias = "pa.ChunkedArray | list[Any]"
+
+_FEW = 64
+
+
+def store(cells: Sequence[Any]) -> Store:
+    """Store cells in Arrow where nothing is lost by it, else as they are.
+
+    Numbers, words, bytes, dates and lists of them go to Arrow. Arrays, pictures, dicts, mixed kinds
+    and whole numbers beyond 64 bits stay Python objects. File paths become words.
+    """
+    plain = [str(cell) if isinstance(cell, Path) else cell for cell in cells]
+    kinds = {type(cell) for cell in plain}
+    if dict in kinds or any(_is_array(kind) for kind in kinds):
+        return plain
+    try:
+        array = pa.array(plain)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError, UnicodeError):
+        return plain
+    if pa.types.is_struct(array.type) or (pa.types.is_nested(array.type) and _has_array(plain)):
+        return plain
+    return tidy(pa.chunked_array([array]))
+
+
+def _is_array(kind: type) -> bool:
+    return issubclass(kind, np.ndarray) or kind.__module__.startswith(("torch", "PIL"))
+
+
+def _has_array(cells: Sequence[Any]) -> bool:
+    """Tell whether lists hold arrays or dicts: Arrow would hand back something else."""
+    inner = {type(item) for cell in cells if cell is not None for item in cell}
+    return dict in inner or any(_is_array(kind) for kind in inner)
+
+
+def tidy(column: pa.ChunkedArray) -> Store:
+    """Turn Arrow kinds that Python has no kin of into ones it has.
+
+    Dictionary columns become their values, decimals floats, timestamps microseconds; pictures and
+    sounds of Hugging Face ``datasets`` (structs of bytes and path) become bytes, or the path.
+    """
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return tidy(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return tidy(column.cast(kind.value_type))
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.float64())
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return column.cast(pa.timestamp("us", kind.tz), safe=False)
+    if pa.types.is_struct(kind):
+        return _media(column) if _names(kind) == {"bytes", "path"} else column.to_pylist()
+    return column
+
+
+def _names(kind: pa.StructType) -> set[str]:
+    return {kind.field(place).name for place in range(kind.num_fields)}
+
+
+def _media(column: pa.ChunkedArray) -> Store:
+    data, path = (pc.struct_field(column, name) for name in ("bytes", "path"))
+    if data.null_count == len(data):
+        return path
+    if data.null_count == column.null_count:
+        return data
+    pairs = zip(data.to_pylist(), path.to_pylist(), strict=True)
+    return [found if found is not None else name for found, name in pairs]
+
+
+def pick(column: Store, index: NDArray[np.int64]) -> list[Any]:
+    """Give some cells of a column as Python objects."""
+    if isinstance(column, list):
+        return [column[place] for place in index.tolist()]
+    if len(index) <= _FEW:
+        return [column[place].as_py() for place in index.tolist()]
+    if len(index) == len(column) and np.array_equal(index, np.arange(len(column))):
+        return list(column.to_pylist())
+    return list(column.take(pa.array(index)).to_pylist())

@@ -1,0 +1,244 @@
+"""Rules that tell a column's kind from a sample of it. The first rule that knows it wins.
+
+Each rule answers with a field and the reason in words, or None if it does not know the kind.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from sensorium.core.schema import Category, Date, Field, Flag, Number
+from sensorium.data import media_kind, sizing
+from sensorium.data.sample import Sample
+
+MOST_SMALL = 20
+"""A whole-number target of at most so many different values is a category."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a rule found: the field, why, and whether the column is of use as an input."""
+
+    field: Field | None
+    reason: str
+    useful: bool = True
+
+
+Rule = Callable[[Sample], Told | None]
+
+_ENOUGH = 0.95
+_FLAGS = frozenset({"true", "false", "yes", "no"})
+_ID_NAME = re.compile(
+    r"(^|[_\s.\-])(?i:id|idx|index|row|key|uuid|guid|no\.?|nr\.?)$|[a-z]I[dD]$|^(?i:unnamed)"
+)
+_CODE_NAME = re.compile(r"(zip|postal|post)[_\s-]?code|^zip$|^plz$|邮编", re.I)
+_ID_CELL = re.compile(r"^[!-~]+$")
+_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)")
+_FORMS = (
+    "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y", "%d.%m.%Y %H:%M",
+    "%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y", "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S", "%d-%m-%Y", "%b %d, %Y", "%d %b %Y", "%B %d, %Y", "%d %B %Y",
+    "%Y年%m月%d日",
+)  # fmt: skip
+
+
+def tell(sample: Sample) -> Told:
+    """Tell a column's kind."""
+    if not sample.cells:
+        return Told(None, "all its cells are empty", useful=False)
+    for rule in RULES:
+        if told := rule(sample):
+            return told
+    kinds = sorted({type(cell).__name__ for cell in sample.cells})
+    return Told(None, f"cells of type {', '.join(kinds)} are none of the kinds", useful=False)
+
+
+def _media(sample: Sample) -> Told | None:
+    kinds = [media_kind.of(cell) for cell in sample.cells[:2_000]]
+    for kind in ("image", "audio", "series", "vector"):
+        if kinds.count(kind) >= _ENOUGH * len(kinds):
+            field, reason = sizing.SIZING[kind](sample)
+            return Told(field, reason)
+    return None
+
+
+def _lists(sample: Sample) -> Told | None:
+    if not sample.all(list, tuple):
+        return None
+    first = {type(item) for cell in sample.cells for item in cell}
+    if first <= {str}:
+        return _names(sample)
+    if first <= {int, float, bool}:
+        lengths = {len(cell) for cell in sample.cells}
+        if len(lengths) == 1:
+            field, reason = sizing.vector(sample)
+            return Told(field, reason)
+    if first <= {int, float, bool, list, tuple}:
+        field, reason = sizing.series(sample)
+        return Told(field, reason)
+    return None
+
+
+def _names(sample: Sample) -> Told:
+    items = [item for cell in sample.cells for item in cell]
+    if len(set(items)) > 0.5 * len(items) and np.mean([item.count(" ") for item in items]) >= 3:
+        reason = "lists of sentences; make one row of each to learn from them"
+        return Told(sizing.text(items), reason, useful=False)
+    return Told(Category(many=True), f"lists of names, {len(set(items)):,} different")
+
+
+def _dates(sample: Sample) -> Told | None:
+    if sample.all(date, datetime):
+        return Told(Date(), "dates")
+    if not sample.is_text:
+        return None
+    if sample.share(_is_iso) >= _ENOUGH:
+        return Told(Date(), f"dates as ISO 8601, such as {sample.texts[0]!r}")
+    for form in _FORMS:
+        if all(_fits(text, form) for text in sample.texts[:500]):
+            return Told(Date(form=form), f"dates as {form}, such as {sample.texts[0]!r}")
+    return None
+
+
+def _is_iso(text: Any) -> bool:
+    if not _ISO.match(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fits(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
+
+
+def _flags(sample: Sample) -> Told | None:
+    if sample.all(bool):
+        return Told(Flag(), "true or false")
+    if sample.is_text and {text.lower() for text in sample.texts} <= _FLAGS:
+        return Told(Flag(), "the words " + " and ".join(sorted(map(repr, sample.distinct))))
+    if not sample.target and sample.all(int) and sample.distinct == {0, 1}:
+        return Told(Flag(), "only 0 and 1")
+    return None
+
+
+def _whole(sample: Sample) -> Told | None:
+    if not sample.all(int):
+        return None
+    count = len(sample.distinct)
+    if sample.target and count <= MOST_SMALL:
+        return Told(Category(), f"a target of {count} different whole numbers")
+    if _CODE_NAME.search(sample.name):
+        return Told(Category(), f"numbers by name a code, {count:,} different")
+    if _is_counter(sample):
+        return Told(Number(), "it only numbers the rows", useful=False)
+    if _ID_NAME.search(sample.name):
+        return Told(Number(), "numbers by name an id (perhaps a group)", useful=False)
+    return _number(sample)
+
+
+def _is_counter(sample: Sample) -> bool:
+    """Tell whether the cells count evenly up (0, 1, 2 ...)."""
+    if len(sample) < 10 or sample.missing or not sample.whole:
+        return bool(_ID_NAME.search(sample.name)) and sample.distinct_share == 1
+    return bool((np.diff(np.asarray(sample.cells, dtype=np.float64)) == 1).all())
+
+
+def _number(sample: Sample) -> Told | None:
+    if not sample.all(int, float, Decimal):
+        return None
+    values = np.asarray(sample.cells, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    span = f"numbers from {values.min():g} to {values.max():g}" if len(values) else "numbers"
+    if len(values) and values.min() >= 0 and _is_long_tailed(values):
+        return Told(Number(scaling="log"), f"{span}, long-tailed")
+    return Told(Number(), span)
+
+
+def _is_long_tailed(values: np.ndarray[Any, Any]) -> bool:
+    middle = float(np.median(values))
+    return len(set(values.tolist())) > 20 and middle > 0 and values.max() / middle >= 10
+
+
+def _written_numbers(sample: Sample) -> Told | None:
+    """Words most of which are numbers; "007" is none."""
+    if not sample.is_text or any(_has_leading_zero(text) for text in sample.texts):
+        return None
+    numbers = [value for value in map(_value, sample.texts) if value is not None]
+    if len(numbers) < _ENOUGH * len(sample):
+        return None
+    odd = next((text for text in sample.texts if _value(text) is None), None)
+    tail = f"; not all: {odd!r}" if odd else ""
+    return Told(Number(), f"{len(numbers) / len(sample):.1%} of the words are numbers{tail}")
+
+
+def _has_leading_zero(text: str) -> bool:
+    return len(text) > 1 and text[0] == "0" and text.isdigit()
+
+
+def _value(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _joined(sample: Sample) -> Told | None:
+    """Several names in one cell, such as "red|round"."""
+    if not sample.is_text:
+        return None
+    for mark in ("|", ";"):
+        cells = [text.split(mark) for text in sample.texts]
+        items = [item.strip() for cell in cells for item in cell]
+        joined = sum(len(cell) > 1 for cell in cells) / len(cells)
+        short = np.mean([len(item) for item in items]) <= 40
+        repeats = len(set(items)) <= 0.9 * len(items)
+        if joined >= 0.2 and short and (repeats or mark == "|"):
+            reason = f"names joined by {mark!r}, {len(set(items)):,} different"
+            return Told(Category(many=True, separator=mark), reason)
+    return None
+
+
+def _ids(sample: Sample) -> Told | None:
+    if not sample.is_text or sample.target or len(sample) < 10:
+        return None
+    if sample.distinct_share == 1 and sample.share(_ID_CELL.match) == 1:
+        return Told(Category(), "every row has another word without spaces: an id", useful=False)
+    return None
+
+
+def _words(sample: Sample) -> Told | None:
+    if not sample.is_text:
+        return None
+    count, share = len(sample.distinct), sample.distinct_share
+    shown = f"{count:,} different in {len(sample):,} cells"
+    if share <= (0.5 if sample.words <= 4 else 0.2 * sample.target):
+        return Told(Category(), f"short words, {shown}")
+    if sample.words <= 4 and count <= MOST_SMALL and len(sample) < 2 * MOST_SMALL:
+        return Told(Category(), f"few short words, {shown}")
+    return Told(sizing.text(sample.texts), f"words, {sample.words:.0f} a cell, {shown}")
+
+
+RULES: tuple[Rule, ...] = (
+    _media,
+    _lists,
+    _dates,
+    _flags,
+    _whole,
+    _number,
+    _written_numbers,
+    _joined,
+    _ids,
+    _words,
+)

@@ -1,0 +1,1 @@
+"""Readers, one kind of source a file; ``read`` chooses among them."""

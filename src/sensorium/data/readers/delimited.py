@@ -1,0 +1,190 @@
+"""CSV, TSV and their kin. Arrow reads them; Python's csv module only explains what is wrong.
+
+Every cell is read as text first. A column becomes numbers only if all of its cells are written as
+numbers without loss: "007" stays text. An empty cell is missing in every column; NA, null and the
+like are missing only in columns of numbers, for in a column of words they may be words.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from sensorium.core.errors import TableError, all_at_once
+from sensorium.data.readers import encoding as bytes_of
+from sensorium.data.readers.encoding import LineFault
+from sensorium.data.table import Table
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "-", "?")
+"""How files write that a number is missing."""
+
+_WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
+_REAL = (
+    r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+    r"|^[+-]?(?i:inf|infinity)$"
+)
+_DELIMITERS = {".tsv": "\t", ".tab": "\t"}
+_BLOCK = 16 << 20
+_MOST = 20
+
+
+def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = None) -> Table:
+    """Read a delimited file.
+
+    Args:
+        file: the file; its header decides between comma, semicolon, tab and bar.
+        encoding: the file's encoding; None means by its byte order mark, else UTF-8.
+        names: the columns' names, for a file without a header line.
+
+    Errors:
+        TableError: names every fault: bytes, ragged rows, duplicate columns, no rows.
+    """
+    encoding = bytes_of.of(file, encoding)
+    if not bytes_of.is_sound(file, encoding):
+        raise _bad_bytes(file, encoding)
+    delimiter = _delimiter(file, encoding)
+    header = list(names) if names is not None else _header(file, encoding, delimiter)
+    faults = _header_faults(header)
+    table = None if faults else _fast(file, encoding, delimiter, header, skip=names is None)
+    if table is None:
+        numbered, ragged = _ragged(file, encoding, delimiter, len(header), skip=names is None)
+        if numbered and not faults and "row" not in header:
+            header = ["row", *header]
+            table = _fast(file, encoding, delimiter, header, skip=True)
+        faults += [] if numbered else ragged
+    if table is None or faults:
+        raise TableError(
+            all_at_once(f"{file} cannot be read:", faults or ["quotes that are never closed"])
+        )
+    if table.num_rows == 0:
+        msg = f"{file} is empty: it has a header and no rows"
+        raise TableError(msg)
+    return Table({name: typed(table[name]) for name in table.column_names}, folder=file.parent)
+
+
+def _bad_bytes(file: Path, encoding: str) -> TableError:
+    lines = [str(fault) for fault in bytes_of.faults(file, encoding, _MOST)]
+    lines = lines or [f"it is not {encoding}"]
+    title = f"{file} cannot be read as {encoding}; {bytes_of.advice(file, encoding)}:"
+    return TableError(all_at_once(title, lines))
+
+
+def _delimiter(file: Path, encoding: str) -> str:
+    if file.suffix.lower() in _DELIMITERS:
+        return _DELIMITERS[file.suffix.lower()]
+    with file.open(encoding=encoding, newline="") as stream:
+        head = stream.readline()
+    counts = {mark: head.count(mark) for mark in ",;\t|"}
+    return "," if counts[","] else max(counts, key=lambda mark: counts[mark])
+
+
+def _header(file: Path, encoding: str, delimiter: str) -> list[str]:
+    header = next((row for _, row in _rows(file, encoding, delimiter)), [])
+    if not any(header):
+        msg = f"{file} is empty: it has no header line"
+        raise TableError(msg)
+    if header[0] == "" and "index" not in header:
+        header[0] = "index"
+    return header
+
+
+def _header_faults(header: Sequence[str]) -> list[str]:
+    faults = []
+    for name in dict.fromkeys(header):
+        places = [place for place, other in enumerate(header, 1) if other == name]
+        if not name.strip():
+            faults.append(f"line 1: column {places[0]} has no name")
+        elif len(places) > 1:
+            faults.append(f"line 1: columns {places} have the same name {name!r}; rename them")
+    return faults
+
+
+def _rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Give every row that is not blank with the line on which it starts."""
+    limit = csv.field_size_limit(1 << 30)
+    try:
+        with file.open(encoding=encoding, newline="") as stream:
+            reader = csv.reader(stream, delimiter=delimiter)
+            start = 1
+            for row in reader:
+                if row:
+                    yield start, row
+                start = reader.line_num + 1
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _fast(
+    file: Path, encoding: str, delimiter: str, header: list[str], *, skip: bool
+) -> pa.Table | None:
+    """Read with Arrow; None if anything is wrong with the rows."""
+    odd: list[arrow_csv.InvalidRow] = []
+
+    def note(row: arrow_csv.InvalidRow) -> str:
+        odd.append(row)
+        return "skip"
+
+    try:
+        table = arrow_csv.read_csv(
+            file,
+            read_options=arrow_csv.ReadOptions(
+                column_names=header,
+                skip_rows_after_names=int(skip),
+                encoding=encoding,
+                block_size=max(_BLOCK, min(file.stat().st_size, (1 << 31) - 1)),
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except (pa.ArrowException, OSError):
+        return None
+    return None if odd else table
+
+
+def _ragged(
+    file: Path, encoding: str, delimiter: str, count: int, *, skip: bool
+) -> tuple[bool, list[str]]:
+    """Name the rows of a wrong number of columns.
+
+    Returns:
+        Whether every row has just one cell more than the header (R writes its row numbers so), and
+        the faults.
+    """
+    found: list[LineFault] = []
+    numbered = skip
+    odd = 0
+    for place, (line, row) in enumerate(_rows(file, encoding, delimiter)):
+        if place == 0 and skip:
+            continue
+        numbered = numbered and len(row) == count + 1
+        if len(row) != count:
+            odd += 1
+            if odd <= _MOST:
+                found.append(LineFault(line, f"{len(row)} columns, the header has {count}"))
+    lines = list(map(str, found))
+    if odd > _MOST:
+        lines.append(f"and {odd - _MOST} more rows")
+    return numbered and odd > 0, lines
+
+
+def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn a column of words into numbers if all its cells are numbers, else leave it."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    gone = pc.is_in(trimmed, pa.array(MISSING))
+    known = pc.if_else(gone, None, trimmed)
+    if known.null_count == len(known):
+        return column
+    for pattern, kind in ((_WHOLE, pa.int64()), (_REAL, pa.float64())):
+        if pc.all(pc.match_substring_regex(known, pattern)).as_py():
+            return known.cast(kind)
+    return column

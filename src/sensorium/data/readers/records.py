@@ -1,0 +1,58 @@
+"""Rows and columns that are already Python objects: a list of dicts, a dict of lists."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sensorium.core.errors import TableError, all_at_once
+from sensorium.core.faults import Fault, Ledger
+from sensorium.data.column import Store, store
+from sensorium.data.table import Table
+
+
+def from_rows(rows: Sequence[Any], folder: Path | None = None) -> Table:
+    """Read a list of dicts; a key that a row lacks is a missing cell.
+
+    Errors:
+        TableError: no rows, or rows that are not dicts, all of them named.
+    """
+    if not rows:
+        msg = "the table is empty: it has no rows"
+        raise TableError(msg)
+    ledger = Ledger()
+    names: dict[str, None] = {}
+    for place, row in enumerate(rows):
+        if isinstance(row, Mapping):
+            names.update(dict.fromkeys(map(str, row)))
+        else:
+            found = f"a {type(row).__name__}, not a dict"
+            ledger.add(Fault(place, "", found, advice="give one dict a row: {column: cell}"))
+    if ledger:
+        msg = f"The rows cannot be read:\n{ledger.message()}"
+        raise TableError(msg, list(ledger))
+    if not names:
+        msg = "the table is empty: its rows have no columns"
+        raise TableError(msg)
+    return Table({name: store([row.get(name) for row in rows]) for name in names}, folder=folder)
+
+
+def from_columns(columns: Mapping[Any, Any], folder: Path | None = None) -> Table:
+    """Read a dict of lists or arrays, one a column; an array's first axis are the rows.
+
+    Errors:
+        TableError: no columns, no rows, or columns of different lengths.
+    """
+    stored: dict[str, Store] = {}
+    faults = []
+    for name, cells in columns.items():
+        if isinstance(cells, str | bytes | Mapping) or not hasattr(cells, "__len__"):
+            faults.append(f"column {name!r} is a {type(cells).__name__}, not a list of cells")
+        else:
+            flat = getattr(cells, "ndim", 1) == 1 and hasattr(cells, "tolist")
+            stored[str(name)] = store(cells.tolist() if flat else list(cells))
+    if faults:
+        raise TableError(all_at_once("The columns cannot be read:", faults))
+    if not stored or not any(map(len, stored.values())):
+        msg = "the table is empty: it has no rows"
+        raise TableError(msg)
+    return Table(stored, folder=folder)
