@@ -24,7 +24,7 @@ class Layout:
         vocabulary: how many different ids ``values`` may hold (0 where they are not ids).
         length: the longest ``time``; for pictures the side, px.
         rate: samples a second, Hz (sounds).
-        edges: quantiles of the training values in the column's own units (numbers).
+        edges: quantiles of the scaled training values, rising (numbers).
     """
 
     kind: str

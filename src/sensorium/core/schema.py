@@ -96,7 +96,7 @@ class Audio(Field):
 
     Attributes:
         rate: samples a second that the model hears, Hz.
-        seconds: longer sounds are cut, in the middle when used and at random when training.
+        seconds: longer sounds are cut to their middle.
         max_seconds: a sound whose header declares more is refused before it is decoded.
     """
 

@@ -22,9 +22,13 @@ class Step(ABC):
     Attributes:
         kind: the kind of field that it prepares.
         field: the column's field.
+        fit_rows: ``fit`` sees at most so many training rows, drawn at random; 0 shows it all.
+        ragged: whether ``values`` run along ``mask``'s time, padded to the longest of the batch.
     """
 
     kind: ClassVar[str]
+    fit_rows: ClassVar[int] = 0
+    ragged: ClassVar[bool] = False
 
     def __init__(self, field: Field) -> None:
         self.field = field
@@ -42,6 +46,13 @@ class Step(ABC):
     def fit(self, cells: Sequence[Clean | None]) -> "Step":  # noqa: ARG002
         """Learn from the clean cells of the training rows; returns itself."""
         return self
+
+    def check(self, cell: Clean) -> None:  # noqa: B027
+        """Compare a clean cell with what was learned; by default anything clean will do.
+
+        Errors:
+            CellError: the cell does not fit, such as a vector of another size.
+        """
 
     @abstractmethod
     def __call__(self, cells: Sequence[Clean | None]) -> Column:

@@ -1,0 +1,24 @@
+"""What is refused before it is decoded, and the words for it."""
+
+from sensorium.core.errors import CellError
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Refuse a picture by the size that its header declares.
+
+    Errors:
+        CellError: it declares no pixels, or more than ``max_pixels``.
+    """
+    if width < 1 or height < 1:
+        raise CellError(f"a picture of {width} x {height} px", "replace the file")
+    if width * height > max_pixels:
+        raise CellError(
+            f"a picture of {width:,} x {height:,} px, more than the {max_pixels:,} px allowed",
+            "make it smaller, or raise Image(max_pixels=...)",
+        )
+
+
+def damaged(what: str, why: object) -> CellError:
+    """Say that a file's content is damaged."""
+    reason = " ".join(str(why).split())[:200]
+    return CellError(f"a damaged {what} ({reason})", "replace the file, or leave the cell empty")

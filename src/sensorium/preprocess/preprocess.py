@@ -1,0 +1,244 @@
+"""Preprocess: one fitted step a column; rows in, batches out, every damaged cell in the ledger."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+
+from sensorium.core.batch import Batch
+from sensorium.core.describe import build
+from sensorium.core.errors import CellError, SchemaError, TableError, nearest
+from sensorium.core.faults import Fault, Ledger, RowId
+from sensorium.core.schema import SCHEMA_PARTS, Category, Field, Schema, schema_description
+from sensorium.core.seed import numpy_generator
+from sensorium.media import file_named
+from sensorium.preprocess.step import Clean, Step
+from sensorium.preprocess.steps import step_for
+
+Row = Mapping[str, Any]
+Policy = Literal["error", "absent", "skip"]
+BLOCK = 4_096
+"""So many raw cells are held at a time."""
+
+
+class Table(Protocol):
+    """What is asked of a table."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns' names."""
+
+    @property
+    def schema(self) -> Schema | None:
+        """What the columns are."""
+
+    @property
+    def row_ids(self) -> Sequence[RowId]:
+        """The rows' numbers in their source."""
+
+    def __len__(self) -> int: ...
+
+    def cells(self, name: str) -> list[Any]:
+        """Give the raw cells of a column."""
+
+    def slice(self, start: int, stop: int) -> "Table":
+        """Take consecutive rows."""
+
+    def take(self, indices: Sequence[int]) -> "Table":
+        """Take some rows."""
+
+
+class Preprocess:
+    """Prepares rows for a model; made by ``fit`` or ``restore``.
+
+    Attributes:
+        schema: the inputs and targets.
+        steps: one fitted step a column, inputs first.
+        damaged: what to do about damaged cells: ``"error"`` raises one TableError that names them
+            all, ``"absent"`` treats them as missing, ``"skip"`` leaves their rows out.
+    """
+
+    def __init__(self, schema: Schema, steps: Mapping[str, Step], damaged: Policy) -> None:
+        if damaged not in get_args(Policy):
+            msg = f"damaged must be 'error', 'absent' or 'skip', found {damaged!r}"
+            raise SchemaError(msg)
+        self.schema = schema
+        self.steps = dict(steps)
+        self.damaged: Policy = damaged
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        schema: Schema | None = None,
+        damaged: Policy = "absent",
+        ledger: Ledger | None = None,
+        seed: int = 0,
+    ) -> "Preprocess":
+        """Learn from training rows, and from nothing else.
+
+        Args:
+            table: the training rows.
+            schema: the inputs and targets; None takes the table's own.
+            damaged: what to do about damaged cells, now and later.
+            ledger: receives the damaged cells that were met. Kinds that learn from a sample of
+                rows (signals, vectors) or learn nothing (pictures, sounds) are not searched.
+            seed: draws those samples.
+
+        Errors:
+            SchemaError: no schema, or it names columns that are not there.
+            TableError: no rows, a target without any value, a column with none that can be read;
+                or any damaged cell, with ``damaged="error"``.
+        """
+        schema = _checked(table, schema or table.schema)
+        ledger = Ledger() if ledger is None else ledger
+        before = len(ledger)
+        prep = cls(schema, {n: _step(schema, n) for n in schema.fields}, damaged)
+        for name, step in prep.steps.items():
+            if type(step).fit is not Step.fit:
+                prep._fit(name, table, ledger, seed)
+        prep.refuse(list(ledger)[before:])
+        return prep
+
+    def _fit(self, name: str, table: Table, ledger: Ledger, seed: int) -> None:
+        step = self.steps[name]
+        rows = _sampled(table, step.fit_rows, seed, name)
+        before = len(ledger)
+        cells = [self._unchecked(name, raw, row, ledger) for row, raw in _raw(rows, name)]
+        _check_some(name, self.schema, cells, list(ledger)[before:])
+        step.fit(cells)
+        if type(step).check is not Step.check:
+            for row, raw in _raw(rows, name):
+                self.read_cell(name, raw, row, ledger)
+
+    def _unchecked(self, name: str, raw: Any, row: RowId, ledger: Ledger) -> Clean | None:
+        try:
+            return self.steps[name].read(raw)
+        except CellError as error:
+            ledger.add(self._fault(row, name, raw, error))
+            return None
+
+    def _fault(self, row: RowId, name: str, raw: Any, error: CellError) -> Fault:
+        file = file_named(raw) if self.schema.fields[name].media else ""
+        return Fault(row, name, error.found, file, error.advice)
+
+    def read_cell(self, name: str, raw: Any, row: RowId, ledger: Ledger) -> Clean | None:
+        """Make one raw cell clean; a damaged one is noted in the ledger and becomes None."""
+        step = self.steps[name]
+        try:
+            cell = step.read(raw)
+            if cell is not None:
+                step.check(cell)
+        except CellError as error:
+            ledger.add(self._fault(row, name, raw, error))
+            return None
+        return cell
+
+    def read(self, row: Row, row_id: RowId, ledger: Ledger) -> dict[str, Clean | None]:
+        """Make one row clean; damaged cells are noted in the ledger and become None.
+
+        Columns that the row does not have are missing; columns not in the schema are left out.
+        """
+        return {n: self.read_cell(n, row.get(n), row_id, ledger) for n in self.steps}
+
+    def collate(self, rows: Sequence[Mapping[str, Clean | None]], ids: Sequence[RowId]) -> Batch:
+        """Turn clean rows into a batch."""
+        columns = {n: step([row.get(n) for row in rows]) for n, step in self.steps.items()}
+        return Batch(columns, tuple(ids))
+
+    def __call__(self, rows: Sequence[Row], ledger: Ledger | None = None) -> Batch:
+        """Read and collate rows, numbered from 0, with the policy applied.
+
+        Errors:
+            TableError: damaged cells, with ``damaged="error"``; it names them all.
+        """
+        ledger = Ledger() if ledger is None else ledger
+        before = len(ledger)
+        clean = [self.read(row, number, ledger) for number, row in enumerate(rows)]
+        faults = list(ledger)[before:]
+        self.refuse(faults)
+        ids: list[RowId] = list(range(len(rows)))
+        if self.damaged == "skip":
+            gone = {fault.row for fault in faults}
+            ids = [number for number in ids if number not in gone]
+            clean = [row for number, row in enumerate(clean) if number not in gone]
+        return self.collate(clean, ids)
+
+    def refuse(self, faults: Sequence[Fault]) -> None:
+        """Raise if there are faults and the policy is ``"error"``.
+
+        Errors:
+            TableError: it names all damaged cells.
+        """
+        if faults and self.damaged == "error":
+            ledger = Ledger()
+            for fault in faults:
+                ledger.add(fault)
+            msg = f"{len(ledger)} damaged cells:\n{ledger.message()}"
+            raise TableError(msg, tuple(ledger))
+
+    def state(self) -> dict[str, Any]:
+        """Give all that was learned, as JSON data."""
+        return {
+            "schema": schema_description(self.schema),
+            "damaged": self.damaged,
+            "steps": {name: dict(step.state()) for name, step in self.steps.items()},
+        }
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> "Preprocess":
+        """Make again what ``state`` described."""
+        schema = build(state["schema"], SCHEMA_PARTS)
+        steps = {n: _step(schema, n).restore(state["steps"][n]) for n in schema.fields}
+        return cls(schema, steps, state["damaged"])
+
+
+def _checked(table: Table, schema: Schema | None) -> Schema:
+    if schema is None:
+        msg = "the table has no schema; give one: Preprocess.fit(table, Schema(inputs={...}))"
+        raise SchemaError(msg)
+    lost = [name for name in schema.fields if name not in table.columns]
+    if lost:
+        msg = "; ".join(f"no column is called {n!r}{nearest(n, table.columns)}" for n in lost)
+        raise SchemaError(msg)
+    if not len(table):
+        msg = "the table has no rows to learn from"
+        raise TableError(msg)
+    return schema
+
+
+def _step(schema: Schema, name: str) -> Step:
+    field: Field = schema.fields[name]
+    if name in schema.targets and isinstance(field, Category):
+        field = replace(field, least=1)
+    return step_for(field)
+
+
+def _sampled(table: Table, most: int, seed: int, name: str) -> Table:
+    if not most or len(table) <= most:
+        return table
+    chosen = numpy_generator(seed, "sample", name).choice(len(table), most, replace=False)
+    return table.take(np.sort(chosen).tolist())
+
+
+def _raw(table: Table, name: str) -> Iterator[tuple[RowId, Any]]:
+    for start in range(0, len(table), BLOCK):
+        part = table.slice(start, min(start + BLOCK, len(table)))
+        yield from zip(part.row_ids, part.cells(name), strict=True)
+
+
+def _check_some(
+    name: str, schema: Schema, cells: Sequence[Clean | None], faults: Sequence[Fault]
+) -> None:
+    if any(cell is not None for cell in cells):
+        return
+    if faults:
+        msg = (
+            f"column {name!r} has no cell that can be read as {schema.fields[name]!r}; "
+            f"for example {faults[0]}"
+        )
+        raise TableError(msg, faults)
+    if name in schema.targets:
+        msg = f"target {name!r} is missing in every row; choose another target, or fill it"
+        raise TableError(msg)

@@ -1,0 +1,157 @@
+"""Tokenizers: words -> ids. Trained ones give 0 to padding and 1 to what they do not know.
+
+``tokens_for(field)`` picks one: byte-level BPE (Sennrich et al. 2016) or words, learnt from the
+training rows, or a Hugging Face ``tokenizer.json`` whose ids are kept as they are.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+
+from sensorium.core.errors import SchemaError
+
+PAD, UNKNOWN = 0, 1
+SPECIAL = ["[PAD]", "[UNK]"]
+
+
+class Tokens(ABC):
+    """A tokenizer. A subclass is final."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many different ids there are."""
+
+    @abstractmethod
+    def fit(self, texts: Iterable[str]) -> None:
+        """Learn from the training texts."""
+
+    @abstractmethod
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's ids."""
+
+    @abstractmethod
+    def text(self, ids: Sequence[int]) -> str:
+        """Join ids back to text, leaving out padding."""
+
+    @abstractmethod
+    def state(self) -> Mapping[str, Any]:
+        """Give what was learned, as JSON data."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state`` gave."""
+
+
+class Subwords(Tokens):
+    """Byte-level BPE: any text in any language, without unknown tokens."""
+
+    def __init__(self, vocabulary: int, lowercase: bool = False) -> None:  # noqa: FBT001, FBT002
+        self.vocabulary = vocabulary
+        self.lowercase = lowercase
+        self._tokenizer = self._blank()
+
+    def _blank(self) -> Tokenizer:
+        tokenizer = Tokenizer(BPE(unk_token=SPECIAL[UNKNOWN]))
+        steps = [normalizers.NFC()] + ([normalizers.Lowercase()] if self.lowercase else [])
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        tokenizer.decoder = decoders.ByteLevel()
+        return tokenizer
+
+    @property
+    def size(self) -> int:
+        """How many different ids there are."""
+        return max(2, int(self._tokenizer.get_vocab_size()))
+
+    def fit(self, texts: Iterable[str]) -> None:
+        """Learn merges that occur at least twice."""
+        self._tokenizer = self._blank()
+        trainer = BpeTrainer(
+            vocab_size=self.vocabulary,
+            min_frequency=2,
+            special_tokens=SPECIAL,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        self._tokenizer.train_from_iterator(texts, trainer)
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's ids."""
+        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in found]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Join ids back to text."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def state(self) -> Mapping[str, Any]:
+        """Give the tokenizer's own JSON."""
+        return {"tokenizer": json.loads(self._tokenizer.to_str())}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take it back."""
+        self._tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+
+
+class Pretrained(Tokens):
+    """A Hugging Face ``tokenizer.json``; its ids are its own, so that pretrained weights fit."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._tokenizer: Tokenizer | None = None
+
+    def _loaded(self) -> Tokenizer:
+        if self._tokenizer is None:
+            self._tokenizer = _from_file(self.file)
+            self._tokenizer.no_padding()
+            self._tokenizer.no_truncation()
+        return self._tokenizer
+
+    @property
+    def size(self) -> int:
+        """How many different ids there are."""
+        return int(self._loaded().get_vocab_size())
+
+    def fit(self, texts: Iterable[str]) -> None:  # noqa: ARG002
+        """Load the file; learn nothing."""
+        self._loaded()
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's ids, with the tokenizer's own marks around them."""
+        return [encoding.ids for encoding in self._loaded().encode_batch_fast(list(texts))]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Join ids back to text."""
+        return str(self._loaded().decode(list(ids), skip_special_tokens=True)).strip()
+
+    def state(self) -> Mapping[str, Any]:
+        """Give the tokenizer's own JSON, so that the file is not needed again."""
+        return {"tokenizer": json.loads(self._loaded().to_str())}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take it back."""
+        self._tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+
+
+def _from_file(name: str) -> Tokenizer:
+    file = Path(name)
+    if file.is_dir():
+        file = file / "tokenizer.json"
+    if not file.is_file():
+        msg = (
+            f"Text(tokenizer={name!r}): there is no such tokenizer; give 'bpe', 'words', "
+            "or a tokenizer.json file or the folder that holds one"
+        )
+        raise SchemaError(msg)
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the Rust binding raises plain Exception
+        msg = f"Text(tokenizer={name!r}): {file} is not a tokenizer.json ({error})"
+        raise SchemaError(msg) from error

@@ -1,0 +1,90 @@
+"""Word-level tokens: a regular expression, and jieba where the text is Chinese."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sensorium.core.errors import ExtraError
+from sensorium.preprocess.tokens import PAD, SPECIAL, UNKNOWN, Tokens
+
+_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+_CHINESE = re.compile(r"[㐀-䶿一-鿿]")
+LOOKED_AT = 1_000
+"""So many texts decide whether a column is Chinese."""
+
+
+class Words(Tokens):
+    """Words and signs of punctuation, the commonest of the training rows.
+
+    Attributes:
+        vocabulary: the most ids.
+        lowercase: fold upper and lower case.
+        stop_words: words left out.
+        chinese: whether words are found by jieba; learnt from the training rows.
+    """
+
+    def __init__(self, vocabulary: int, lowercase: bool, stop_words: Sequence[str] = ()) -> None:  # noqa: FBT001
+        self.vocabulary = vocabulary
+        self.lowercase = lowercase
+        self.stop_words = frozenset(w.lower() if lowercase else w for w in stop_words)
+        self.chinese = False
+        self._words: list[str] = list(SPECIAL)
+        self._ids: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many different ids there are."""
+        return len(self._words)
+
+    def fit(self, texts: Iterable[str]) -> None:
+        """Learn the commonest words; equals in the order of the alphabet."""
+        texts = list(texts)
+        self.chinese = _is_chinese(islice(texts, LOOKED_AT))
+        counts = Counter(word for text in texts for word in self.words(text))
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        self._learn([*SPECIAL, *ranked[: self.vocabulary - len(SPECIAL)]])
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's ids."""
+        ids = self._ids
+        return [[ids.get(word, UNKNOWN) for word in self.words(text)] for text in texts]
+
+    def words(self, text: str) -> list[str]:
+        """Split a text into words, without the stop words."""
+        if self.lowercase:
+            text = text.lower()
+        found = _chinese_words(text) if self.chinese else _WORD.findall(text)
+        return [word for word in found if word not in self.stop_words]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Join ids back to text."""
+        return ("" if self.chinese else " ").join(self._words[i] for i in ids if i != PAD)
+
+    def state(self) -> Mapping[str, Any]:
+        """Give the words in the order of their ids."""
+        return {"words": self._words, "chinese": self.chinese}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take them back."""
+        self.chinese = state["chinese"]
+        self._learn(list(state["words"]))
+
+    def _learn(self, words: list[str]) -> None:
+        self._words = words
+        self._ids = {w: i for i, w in enumerate(words) if i >= len(SPECIAL)}
+
+
+def _is_chinese(texts: Iterable[str]) -> bool:
+    letters = "".join(texts)
+    return len(_CHINESE.findall(letters)) * 4 > sum(map(str.isalnum, letters))
+
+
+def _chinese_words(text: str) -> list[str]:
+    try:
+        import jieba  # noqa: PLC0415  an extra, needed only for Chinese
+    except ImportError as error:
+        raise ExtraError("jieba", "chinese", "Splitting Chinese text into words") from error
+    jieba.setLogLevel("WARNING")
+    return [word for word in jieba.cut(text) if not word.isspace()]
