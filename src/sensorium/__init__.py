@@ -1,3 +1,117 @@
-"""Sensorium: learn from tables whose cells are words, pictures, sounds, numbers, dates, signals."""
+"""Sensorium: learn from tables whose cells are words, pictures, sounds, numbers, dates, signals.
+
+The face of the library. Names are loaded when they are first used, so that ``import sensorium``
+stays light.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sensorium.auto import fit, resume
+    from sensorium.compare import compare
+    from sensorium.core.errors import SensoriumError
+    from sensorium.core.schema import (
+        Audio,
+        Category,
+        Date,
+        Flag,
+        Image,
+        Number,
+        Schema,
+        Series,
+        Text,
+        Vector,
+    )
+    from sensorium.data import Table, infer, inspect, read
+    from sensorium.evaluate import Report, evaluate
+    from sensorium.model import Model, load
+    from sensorium.preprocess import Preprocess
+    from sensorium.sklearn import SensoriumClassifier, SensoriumRegressor
+    from sensorium.tasks import Classify, Regress, Several, Tag
+    from sensorium.train import Plan, Run, train
+
+_ROOMS = {
+    "auto": ("fit", "resume"),
+    "compare": ("compare",),
+    "core.errors": ("SensoriumError",),
+    "core.schema": (
+        "Audio", "Category", "Date", "Flag", "Image", "Number", "Schema", "Series", "Text",
+        "Vector",
+    ),
+    "data": ("Table", "infer", "inspect", "read"),
+    "evaluate": ("Report", "evaluate"),
+    "model": ("Model", "load"),
+    "preprocess": ("Preprocess",),
+    "sklearn": ("SensoriumClassifier", "SensoriumRegressor"),
+    "tasks": ("Classify", "Regress", "Several", "Tag"),
+    "train": ("Plan", "Run", "train"),
+}  # fmt: skip
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_OPEN_ROOMS = ("encoders", "fusion", "tasks", "testing")
+
+__all__ = [
+    "Audio",
+    "Category",
+    "Classify",
+    "Date",
+    "Flag",
+    "Image",
+    "Model",
+    "Number",
+    "Plan",
+    "Preprocess",
+    "Regress",
+    "Report",
+    "Run",
+    "Schema",
+    "SensoriumClassifier",
+    "SensoriumError",
+    "SensoriumRegressor",
+    "Series",
+    "Several",
+    "Table",
+    "Tag",
+    "Text",
+    "Vector",
+    "compare",
+    "evaluate",
+    "fit",
+    "infer",
+    "inspect",
+    "load",
+    "read",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM_OF:
+        value = getattr(import_module(f"sensorium.{_ROOM_OF[name]}"), name)
+    elif name in _OPEN_ROOMS:
+        value = import_module(f"sensorium.{name}")
+    else:
+        msg = f"module 'sensorium' has no attribute {name!r}"
+        raise AttributeError(msg)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_OPEN_ROOMS, "__version__"])
+
+
+class _Face(ModuleType):
+    """Keeps ``sensorium.train`` the function, though a room of that name is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _ROOM_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

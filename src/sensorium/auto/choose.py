@@ -1,0 +1,81 @@
+"""Which parts, how large, how long: from the schema, the number of rows and the time there is.
+
+Each rule was chosen by measuring on real sets (docs/benchmarks.md) and gives its reason in words,
+which the report shows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sensorium.auto.rules import encoder_for, fusion_for, plan_for, sized, task_for
+from sensorium.core.schema import Schema
+from sensorium.encoders import Encoder
+from sensorium.fusion import Fusion
+from sensorium.tasks import Task
+from sensorium.train import Plan
+
+WIDTH = 128
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen and why.
+
+    Attributes:
+        schema: the schema, with sizes settled.
+        encoders: one a column.
+        fusion: how the columns meet.
+        task: what comes out.
+        plan: how to train.
+        reasons: a sentence for each choice.
+    """
+
+    schema: Schema
+    encoders: Mapping[str, Encoder]
+    fusion: Fusion
+    task: Task
+    plan: Plan
+    reasons: tuple[str, ...]
+
+
+def choose(
+    schema: Schema,
+    rows: int,
+    *,
+    minutes: float = 10.0,
+    task: Task | None = None,
+    encoders: Mapping[str, Encoder] | None = None,
+    fusion: Fusion | None = None,
+    plan: Plan | None = None,
+    seed: int = 0,
+) -> Choice:
+    """Choose whatever the user did not.
+
+    Args:
+        schema: inputs and targets.
+        rows: training rows.
+        minutes: the time budget.
+        task: the user's own; None chooses.
+        encoders: the user's own, by column; the others are chosen.
+        fusion: the user's own; None chooses.
+        plan: the user's own; None chooses.
+        seed: goes into the plan.
+    """
+    reasons: list[str] = []
+    schema = sized(schema, rows)
+    encoders = dict(encoders or {})
+    width = next((part.width for part in [*encoders.values(), fusion] if part), WIDTH)
+    for name, field in schema.inputs.items():
+        if name not in encoders:
+            encoders[name], why = encoder_for(field, rows, width)
+            reasons.append(f"{name}: {encoders[name]!r}".split("\n")[0] + f", {why}")
+    if fusion is None:
+        fusion, why = fusion_for(schema, rows, width)
+        reasons.append(f"fusion: {type(fusion).__name__}, {why}")
+    if task is None:
+        task, why = task_for(schema)
+        reasons.append(f"task: {why}")
+    if plan is None:
+        plan, why = plan_for(schema, rows, minutes, seed)
+        reasons.append(f"plan: {why}")
+    return Choice(schema, encoders, fusion, task, plan, tuple(reasons))

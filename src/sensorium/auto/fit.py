@@ -1,0 +1,173 @@
+"""``sensorium.fit``: from a table to a trained model and an honest report, in one line."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from sensorium.auto.choose import Choice, choose
+from sensorium.auto.finish import finish
+from sensorium.auto.parts import Parts, Ways, split_parts
+from sensorium.auto.record import START, Record, command_line
+from sensorium.core.errors import PlanError, TableError
+from sensorium.core.faults import Ledger
+from sensorium.core.schema import Field, Schema
+from sensorium.data import infer, read
+from sensorium.encoders import Encoder
+from sensorium.fusion import Fusion
+from sensorium.model import Model
+from sensorium.preprocess import Preprocess
+from sensorium.tasks import Task
+from sensorium.train import Plan, Run
+
+Damaged = Literal["error", "absent", "skip"]
+
+
+def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may decide
+    source: Any,
+    target: str | Sequence[str] | None = None,
+    *,
+    task: Task | None = None,
+    inputs: Sequence[str] | None = None,
+    kinds: Mapping[str, Field] | None = None,
+    schema: Schema | None = None,
+    valid: Any = None,
+    test: Any = None,
+    split: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    minutes: float = 10.0,
+    epochs: int | None = None,
+    encoders: Mapping[str, Encoder] | None = None,
+    fusion: Fusion | None = None,
+    plan: Plan | None = None,
+    damaged: Damaged = "absent",
+    out: str | Path | None = "auto",
+    seed: int = 0,
+    quiet: bool = False,
+) -> Run:
+    """Learn from a table: kinds inferred, parts chosen, trained, judged, saved.
+
+    Args:
+        source: a file (CSV, TSV, JSON lines, Parquet, Arrow), a folder of class folders, a
+            pandas or polars frame, a Hugging Face dataset, a list of dicts, or a ``Table``.
+        target: the column or columns to learn; left out when ``task`` names them.
+        task: what to learn; None chooses by the target's kind.
+        inputs: the columns to learn from; None takes all that can be used.
+        kinds: fields for columns whose inferred kind is wrong, by name.
+        schema: inputs and targets in full; then nothing is inferred.
+        valid: a table of rows to choose by; None takes a tenth of the source.
+        test: a table of rows to be judged on; None takes a tenth of the source.
+        split: a column that names the parts (train, valid, test); "" ignores one that does.
+        group: a column whose equal values stay in one part (a customer, a speaker).
+        time: a column by which the latest rows are held out.
+        minutes: the time budget of training.
+        epochs: passes over the rows; None chooses by rows and minutes.
+        encoders: your own, by column; the others are chosen.
+        fusion: your own; None chooses.
+        plan: how to train, in full; None chooses.
+        damaged: what to do with damaged cells: ``"absent"`` goes on without them, ``"skip"``
+            leaves their rows out, ``"error"`` stops and names them all.
+        out: a folder for the run; ``"auto"`` is runs/TARGET-N; None writes nothing.
+        seed: draws the split, the first weights and the order.
+        quiet: show no progress.
+
+    Returns:
+        The run: ``run.model``, ``run.report``, ``run.folder``.
+
+    Errors:
+        TableError, SchemaError, PlanError, TrainingError: see each.
+    """
+    targets = _targets(target, task, schema)
+    table = read(source)
+    if schema is None:
+        schema = infer(table, targets=targets, inputs=inputs, kinds=kinds, group=group).schema
+    table = table.with_schema(schema)
+    valid_table, test_table = (
+        None if extra is None else read(extra).with_schema(schema) for extra in (valid, test)
+    )
+    parts = split_parts(table, schema, Ways(split, group, time, seed), valid_table, test_table)
+    choice = choose(
+        schema, len(parts.train), minutes=minutes, task=task, encoders=encoders, fusion=fusion,
+        plan=plan, seed=seed,
+    )  # fmt: skip
+    if epochs is not None:
+        choice = dataclasses.replace(choice, plan=dataclasses.replace(choice.plan, epochs=epochs))
+    parts = Parts(*(t.with_schema(choice.schema) for t in (parts.train, parts.valid, parts.test)),
+                  how=parts.how)  # fmt: skip
+    folder = _folder(out, targets)
+    sources = [str(s) if isinstance(s, str | Path) else None for s in (source, valid, test)]
+    return _run(choice, parts, folder, sources, damaged, seed=seed, quiet=quiet)
+
+
+def _run(
+    choice: Choice,
+    parts: Parts,
+    folder: Path | None,
+    sources: Sequence[str | None],
+    damaged: Damaged,
+    *,
+    seed: int,
+    quiet: bool,
+) -> Run:
+    _check_targets(parts)
+    ledger = Ledger()
+    prep = Preprocess.fit(parts.train, choice.schema, damaged=damaged, ledger=ledger)
+    model = Model(prep, encoders=choice.encoders, fusion=choice.fusion, task=choice.task, seed=seed)
+    tables = (parts.train, parts.valid, parts.test)
+    record = Record(
+        *(str(Path(s).absolute()) if s else None for s in sources),
+        fingerprints=tuple(t.fingerprint for t in tables),
+        plan=choice.plan,
+        reasons=choice.reasons,
+        command=command_line(),
+        how=parts.how,
+    )
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save(folder / START)
+        record.write(folder, parts)
+    return finish(model, parts, record, folder, resume=False, quiet=quiet)
+
+
+def _targets(
+    target: str | Sequence[str] | None, task: Task | None, schema: Schema | None
+) -> tuple[str, ...]:
+    if target is not None:
+        return (target,) if isinstance(target, str) else tuple(target)
+    if task is not None:
+        return tuple(task.targets)
+    if schema is not None and schema.targets:
+        return tuple(schema.targets)
+    msg = "name the column to learn: target='...' (--target NAME), or give a task or a schema"
+    raise PlanError(msg)
+
+
+def _check_targets(parts: Parts) -> None:
+    schema = parts.train.schema
+    faults = []
+    for name, field in (schema.targets if schema else {}).items():
+        seen = {str(cell) for cell in parts.train.cells(name) if cell not in (None, "")}
+        seen -= {"nan", "None"}
+        if not seen:
+            faults.append(f"target {name!r} has no value in any training row")
+        elif len(seen) == 1 and field.kind in {"category", "flag"}:
+            faults.append(
+                f"target {name!r} is {seen.pop()!r} in every training row: one class only"
+            )
+    if faults:
+        msg = f"there is nothing to learn: {'; '.join(faults)}; check the column or the split"
+        raise TableError(msg)
+
+
+def _folder(out: str | Path | None, targets: Sequence[str]) -> Path | None:
+    if out is None:
+        return None
+    if out != "auto":
+        return Path(out)
+    stem = re.sub(r"[^\w-]+", "-", "-".join(targets)).strip("-") or "run"
+    number = 1
+    while Path("runs", f"{stem}-{number}").exists():
+        number += 1
+    return Path("runs", f"{stem}-{number}")

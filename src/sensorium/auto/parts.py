@@ -1,0 +1,115 @@
+"""Which rows to learn from, to choose by, and to be judged on."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sensorium.core.errors import TableError
+from sensorium.core.schema import Category, Flag, Schema
+from sensorium.data import Table
+
+SPLIT_COLUMNS = ("split", "subset", "partition", "set")
+"""Columns of these names name the parts themselves, if they hold words like train and test."""
+TRAIN_WORDS = {"train", "training"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows' three parts, and how they were made, in words."""
+
+    train: Table
+    valid: Table
+    test: Table
+    how: str
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the user wants the rows split; what is left open is chosen.
+
+    Attributes:
+        by: a column that names the parts, or "" for none even if there is one.
+        group: a column whose rows stay together.
+        time: a column whose latest rows are for testing.
+        seed: which random split.
+    """
+
+    by: str | None = None
+    group: str | None = None
+    time: str | None = None
+    seed: int = 0
+
+
+def find_split_column(table: Table) -> str | None:
+    """Find a column that says train and test (or valid) itself."""
+    for name in table.columns:
+        if name.lower() in SPLIT_COLUMNS:
+            words = {str(cell).strip().lower() for cell in table.cells(name)}
+            if words & TRAIN_WORDS and 2 <= len(words) <= 4:
+                return name
+    return None
+
+
+def split_parts(
+    table: Table, schema: Schema, ways: Ways, valid: Table | None = None, test: Table | None = None
+) -> Parts:
+    """Split a table by what was asked, what it says itself, or at random.
+
+    Args:
+        table: the rows; all of them train when ``valid`` and ``test`` are given.
+        schema: tells the target to keep in proportion.
+        ways: how to split.
+        valid: rows to choose by, if they lie in a table of their own.
+        test: rows to be judged on, likewise.
+    """
+    by = find_split_column(table) if ways.by is None else ways.by
+    if valid is None and test is None and by:
+        return _named(table, schema, ways, by)
+    if valid is not None and test is not None:
+        return Parts(table, valid, test, "validation and test tables were given")
+    if valid is not None:
+        train, tested = _shared(table, schema, ways, 0.9, 0.1)
+        return Parts(train, valid, tested, f"a tenth of the rows tests, {_how(ways)}")
+    if test is not None:
+        train, chosen = _shared(table, schema, ways, 0.9, 0.1)
+        return Parts(train, chosen, test, f"a tenth of the rows validates, {_how(ways)}")
+    train, chosen, tested = _shared(table, schema, ways, 0.8, 0.1, 0.1)
+    return Parts(train, chosen, tested, f"80 / 10 / 10 % of the rows, {_how(ways)}")
+
+
+def _named(table: Table, schema: Schema, ways: Ways, by: str) -> Parts:
+    parts = table.split(by=by)
+    words = [set(map(str, part.cells(by))) for part in parts]
+    if len(parts) == 3:
+        return Parts(*parts, f"by the column {by!r}")
+    if len(parts) != 2:
+        msg = f"the column {by!r} names {len(parts)} part(s); it must tell train from test"
+        raise TableError(msg)
+    shares = _shared(parts[0], schema, ways, 0.9, 0.1)
+    if any(str(word).lower().startswith("te") for word in words[1]):
+        return Parts(*shares, parts[1], f"by the column {by!r}; a tenth of train validates")
+    return Parts(shares[0], parts[1], shares[1], f"by the column {by!r}; a tenth of train tests")
+
+
+def _shared(table: Table, schema: Schema, ways: Ways, *shares: float) -> tuple[Table, ...]:
+    group = ways.group or schema.group
+    if ways.time:
+        return table.split(*shares, time=ways.time, seed=ways.seed)
+    stratify = _stratum(table, schema)
+    if group:
+        return table.split(*shares, group=group, stratify=stratify, seed=ways.seed)
+    return table.split(*shares, stratify=stratify, seed=ways.seed)
+
+
+def _stratum(table: Table, schema: Schema) -> str | None:
+    for name, field in schema.targets.items():
+        single = isinstance(field, Flag) or (isinstance(field, Category) and not field.many)
+        if single and min(Counter(map(str, table.cells(name))).values(), default=0) >= 10:
+            return name
+    return None
+
+
+def _how(ways: Ways) -> str:
+    if ways.time:
+        return f"the latest by {ways.time!r} held out"
+    grouped = f"rows of one {ways.group!r} kept together, " if ways.group else ""
+    return f"{grouped}at random with seed {ways.seed}"

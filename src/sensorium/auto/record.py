@@ -1,0 +1,119 @@
+"""run.json: what a fit was started with, so that it can be resumed, repeated and compared."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorium.auto.parts import Parts
+from sensorium.core.describe import build, describe
+from sensorium.core.errors import ArtifactError
+from sensorium.data import Table, read
+from sensorium.train import Plan
+
+FILE = "run.json"
+START = "start"
+ROWS = "rows.npz"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a fit was started with.
+
+    Attributes:
+        source: the table's path; None when it was an object in memory.
+        sources: paths of the validation and test tables, where they lie apart.
+        fingerprints: the sha256 of the three parts.
+        plan: how to train.
+        reasons: why the parts were chosen.
+        command: what was typed.
+        how: how the rows were split.
+    """
+
+    source: str | None
+    valid: str | None
+    test: str | None
+    fingerprints: tuple[str, ...]
+    plan: Plan
+    reasons: tuple[str, ...]
+    command: str
+    how: str
+
+    def write(self, folder: Path, parts: Parts) -> None:
+        """Write run.json and the rows of each part."""
+        content = describe(self)
+        (folder / FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        rows = {name: np.asarray(getattr(parts, name).row_ids) for name in PARTS}
+        np.savez_compressed(folder / ROWS, **rows)  # type: ignore[arg-type]
+
+
+PARTS = ("train", "valid", "test")
+
+
+def read_record(folder: Path) -> Record:
+    """Read run.json.
+
+    Errors:
+        ArtifactError: the folder holds no fit, or run.json is not readable.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        msg = f"{folder} holds no {FILE}; name the folder of a fit, such as runs/mood-1"
+        raise ArtifactError(msg)
+    try:
+        record: Record = build(json.loads(file.read_text()), {"Record": Record, "Plan": Plan})
+    except (ValueError, TypeError) as error:
+        msg = f"{file} cannot be read: {error}"
+        raise ArtifactError(msg) from error
+    return record
+
+
+def parts_of(folder: Path, record: Record, source: Any = None) -> Parts:
+    """Read the rows of a recorded fit again and check that they are the same.
+
+    Args:
+        folder: the fit's folder.
+        record: its record.
+        source: the table, for a fit whose table was an object in memory.
+
+    Errors:
+        ArtifactError: the table is not to be had, or its rows have changed.
+    """
+    if source is None and record.source is None:
+        msg = f"the fit in {folder} was made from a table in memory; pass it as source="
+        raise ArtifactError(msg)
+    whole = read(record.source if source is None else source)
+    with np.load(folder / ROWS, allow_pickle=False) as rows:
+        index = {name: rows[name] for name in PARTS}
+    tables: dict[str, Table] = {}
+    for name in PARTS:
+        apart = {"valid": record.valid, "test": record.test}.get(name)
+        tables[name] = (read(apart) if apart else whole).take(index[name])
+    changed = [
+        name
+        for name, digest in zip(PARTS, record.fingerprints, strict=True)
+        if tables[name].fingerprint != digest
+    ]
+    if changed:
+        msg = (
+            f"the {', '.join(changed)} rows of {record.source or 'the table'} have changed since "
+            f"the fit in {folder} began: bring the old table back, or start a new fit"
+        )
+        raise ArtifactError(msg)
+    return Parts(**tables, how=record.how)
+
+
+def command_line() -> str:
+    """Give what was typed, or "" inside another program."""
+    name = Path(sys.argv[0]).name
+    return " ".join(["sensorium", *sys.argv[1:]]) if name.startswith("sensorium") else ""
+
+
+def machine() -> Mapping[str, str]:
+    """Name the interpreter and the system."""
+    return {"python": platform.python_version(), "system": platform.platform()}

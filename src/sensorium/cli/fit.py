@@ -1,0 +1,59 @@
+"""``sensorium fit``: from a table to a trained model and an honest report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli.options import Inputs, Kinds, names, parsed_kinds
+
+
+def fit(
+    table: Annotated[
+        str | None,
+        typer.Argument(help="A CSV, TSV, JSON lines, Parquet or Arrow file; a folder."),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="Column to learn. Repeatable.")
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="A TOML plan; the other flags win over it.")
+    ] = None,
+    inputs: Inputs = None,
+    kind: Kinds = None,
+    valid: Annotated[str | None, typer.Option(help="A table of rows to choose by.")] = None,
+    test: Annotated[str | None, typer.Option(help="A table of rows to be judged on.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="A column that says train, valid or test.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="A column whose equal values stay together.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="A date column: the latest rows are held out.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time budget of training.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the rows.")] = None,
+    damaged: Annotated[
+        str | None, typer.Option(help="Damaged cells: absent, skip or error.")
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="Folder. Default: runs/TARGET-N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws split, weights and order.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
+) -> None:
+    """Learn from a table: infer kinds, choose parts, train, judge, save."""
+    from sensorium import auto
+    from sensorium.cli.show import show_run
+    from sensorium.config import load_plan
+
+    given = {
+        "source": table, "target": target, "inputs": names(inputs), "kinds": parsed_kinds(kind),
+        "valid": valid, "test": test, "split": split, "group": group, "time": time,
+        "minutes": minutes, "epochs": epochs, "damaged": damaged, "out": out, "seed": seed,
+    }  # fmt: skip
+    settings = load_plan(plan).settings() if plan else {}
+    settings |= {name: value for name, value in given.items() if value not in (None, [], {})}
+    if "source" not in settings:
+        raise typer.BadParameter("name a table, or a plan that names one", param_hint="TABLE")
+    source = settings.pop("source")
+    show_run(auto.fit(source, **settings, quiet=quiet))

@@ -1,0 +1,64 @@
+"""What several commands' flags share: kinds, lists, tables."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sensorium.core.errors import SchemaError, nearest
+from sensorium.core.schema import FIELDS, Field
+
+if TYPE_CHECKING:
+    from sensorium.data import Table
+
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help="Override a column's kind: NAME=text, NAME=image, ... Repeatable."),
+]
+Inputs = Annotated[
+    str | None, typer.Option(help="Columns to learn from, joined by commas. Default: all.")
+]
+
+
+def parsed_kinds(pairs: list[str] | None) -> dict[str, Field]:
+    """Turn ``NAME=kind`` flags into fields.
+
+    Errors:
+        SchemaError: a flag without "=", or an unknown kind.
+    """
+    known = {name.lower(): field for name, field in FIELDS.items()}
+    fields = {}
+    for pair in pairs or []:
+        name, sign, kind = pair.rpartition("=")
+        if not sign:
+            msg = f"--kind {pair!r}: write NAME=KIND, such as --kind price=number"
+            raise SchemaError(msg)
+        if kind.lower() not in known:
+            msg = f"--kind {pair!r}: there is no kind {kind!r}{nearest(kind, known)}"
+            raise SchemaError(msg)
+        fields[name] = known[kind.lower()]()
+    return fields
+
+
+def names(joined: str | None) -> list[str] | None:
+    """Split names joined by commas."""
+    return None if joined is None else [name.strip() for name in joined.split(",") if name.strip()]
+
+
+def write_table(rows: list[dict[str, Any]], file: Path | None) -> None:
+    """Write rows as CSV, JSON lines or Parquet by suffix; CSV to the screen when there is none."""
+    import pyarrow as pa
+
+    from sensorium.data import write
+
+    if file is None:
+        typer.echo(write.to_text(pa.Table.from_pylist(rows)), nl=False)
+    else:
+        write.to_file(pa.Table.from_pylist(rows), file)
+
+
+def table_of(source: str, model: Any) -> "Table":
+    """Read a table for a trained model; targets may be missing from it."""
+    from sensorium.data import read
+
+    return read(source).with_schema(model.schema, partial=True)

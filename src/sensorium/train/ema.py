@@ -1,0 +1,50 @@
+"""An exponential moving average of the weights (Polyak & Juditsky, 1992)."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """Keeps e <- d e + (1 - d) w for all weights and buffers of a model.
+
+    The decay d rises with the steps, min(d, (1 + n) / (10 + n)), so that early weights fade.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = model
+        self.decay = decay
+        self.steps = 0
+        self.state = {name: w.detach().clone() for name, w in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the model's weights after one step."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        floats, news = [], []
+        for name, weight in self.model.state_dict().items():
+            if weight.is_floating_point():
+                floats.append(self.state[name])
+                news.append(weight.detach())
+            else:
+                self.state[name].copy_(weight)
+        torch._foreach_lerp_(floats, news, 1 - decay)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Put the average in the model's place for a while."""
+        own = {name: w.detach().clone() for name, w in self.model.state_dict().items()}
+        self.model.load_state_dict(self.state)
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(own)
+
+    def restore(self, state: Mapping[str, Tensor], steps: int) -> None:
+        """Take back a saved average."""
+        self.steps = steps
+        for name, weight in state.items():
+            self.state[name].copy_(weight)

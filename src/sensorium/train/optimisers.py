@@ -1,0 +1,62 @@
+"""Optimisers and the rate's schedule, by the plan."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from sensorium.train.plan import Plan
+
+
+def make_optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    """Make the plan's optimiser; vectors (biases, norms, tokens) get no weight decay."""
+    matrices, vectors = [], []
+    for name, weight in trainable(model):
+        decayed = weight.ndim >= 2 and "absent" not in name
+        (matrices if decayed else vectors).append(weight)
+    groups = [
+        {"params": matrices, "weight_decay": plan.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    match plan.optimiser:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=plan.rate, fused=True)
+        case "adam":
+            return torch.optim.Adam(groups, lr=plan.rate, fused=True)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=plan.rate, fused=True)
+        case _:
+            nesterov = plan.optimiser == "nesterov"
+            return torch.optim.SGD(
+                groups, lr=plan.rate, momentum=plan.momentum, nesterov=nesterov, fused=True
+            )
+
+
+def trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """List the weights that are not frozen."""
+    return ((name, w) for name, w in model.named_parameters() if w.requires_grad)
+
+
+def rate_at(step: int, steps: int, plan: Plan) -> float:
+    """Give the learning rate of a step: a linear warm-up, then half a cosine (or constant).
+
+    Args:
+        step: the step, from 0.
+        steps: how many there will be.
+        plan: gives the highest rate, the warm-up's share and the schedule.
+    """
+    warm = max(1, round(plan.warmup * steps)) if plan.warmup else 0
+    if step < warm:
+        return plan.rate * (step + 1) / warm
+    if plan.schedule == "constant":
+        return plan.rate
+    share = (step - warm) / max(1, steps - warm)
+    return plan.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
