@@ -17,11 +17,8 @@ def keywords(part: type) -> dict[str, inspect.Parameter]:
     """List the keywords of a class's ``__init__`` in order."""
     parameters = dict(inspect.signature(part).parameters)
     for name, parameter in parameters.items():
-        if (
-            parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-            and name != "targets"
-        ):
-            msg = f"{part.__name__}.__init__ takes *{name}; parts take flat keywords"
+        if parameter.kind is parameter.VAR_KEYWORD:
+            msg = f"{part.__name__}.__init__ takes **{name}; parts take flat keywords"
             raise PartError(msg)
     return parameters
 
@@ -91,6 +88,8 @@ def represent(part: object) -> str:
     shown = []
     for name, parameter in keywords(type(part)).items():
         value = getattr(part, name)
-        if value != parameter.default:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            shown += [represent(v) if hasattr(v, "extra_repr") else repr(v) for v in value]
+        elif value != parameter.default:
             shown.append(f"{name}={value!r}")
     return f"{type(part).__name__}({', '.join(shown)})"

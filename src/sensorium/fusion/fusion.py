@@ -89,6 +89,17 @@ def stacked(encoded: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
     return torch.stack([e.pooled() for e in encoded], 1), present | ~present.any(1, keepdim=True)
 
 
+def averaged(vectors: Tensor, weight: Tensor) -> Tensor:
+    """Average Float[batch parts width] over the parts, each by its weight, [batch parts]."""
+    weight = weight.to(vectors.dtype)
+    return torch.einsum("bp,bpw->bw", weight, vectors) / weight.sum(1, keepdim=True)
+
+
+def projected(layers: nn.ModuleList, vectors: Tensor) -> Tensor:
+    """Project each part of Float[batch parts width] by its own layer: Float[batch parts out]."""
+    return torch.stack([layer(vectors[:, i]) for i, layer in enumerate(layers)], 1)
+
+
 def as_fused(pooled: Tensor, encoded: Sequence[Encoded]) -> Fused:
     """Wrap a fused vector, with the columns' own tokens behind it as the sequence."""
     tokens, mask = joined(encoded)

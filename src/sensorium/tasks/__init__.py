@@ -2,10 +2,11 @@
 
 from sensorium.tasks.head import Head
 from sensorium.tasks.heads import Heads
-from sensorium.tasks.label import Classify
+from sensorium.tasks.label import Classify, Tag
 from sensorium.tasks.number import Regress
+from sensorium.tasks.several import Several
 from sensorium.tasks.task import Task
 
-__all__ = ["TASKS", "Classify", "Head", "Heads", "Regress", "Task"]
+__all__ = ["TASKS", "Classify", "Head", "Heads", "Regress", "Several", "Tag", "Task"]
 
-TASKS: dict[str, type[Task]] = {part.__name__: part for part in (Classify, Regress)}
+TASKS: dict[str, type[Task]] = {part.__name__: part for part in (Classify, Regress, Several, Tag)}

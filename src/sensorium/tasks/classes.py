@@ -15,6 +15,9 @@ def classes_of(target: str, step: Step) -> tuple[Any, ...]:
     """
     if step.kind == "flag":
         return (False, True)
+    if getattr(step.field, "many", False):
+        msg = f"target {target!r} holds lists of tags; learn them with Tag({target!r})"
+        raise PartError(msg)
     if step.kind != "category":
         msg = (
             f"target {target!r} is of kind {step.kind!r} and has no classes; declare it as "
@@ -26,6 +29,22 @@ def classes_of(target: str, step: Step) -> tuple[Any, ...]:
         msg = f"target {target!r} has one class only in the training rows: {list(classes)}"
         raise PartError(msg)
     return classes
+
+
+def tags_of(target: str, step: Step) -> tuple[str, ...]:
+    """List the tags of a fitted target step.
+
+    Errors:
+        PartError: the target has no tags.
+    """
+    if not getattr(step.field, "many", False):
+        msg = f"target {target!r} holds no lists of tags; declare it as Category(many=True)"
+        raise PartError(msg)
+    tags = tuple(getattr(step, "classes"))  # noqa: B009  Step is the door; only some have it
+    if not tags:
+        msg = f"target {target!r} has no tag in any training row"
+        raise PartError(msg)
+    return tags
 
 
 def balanced_weights(target: str, step: Step) -> list[float]:

@@ -1,0 +1,79 @@
+"""Multi-task: several tasks learned at once from one fusion."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from sensorium.core.batch import Batch, Features, Fused
+from sensorium.core.errors import PartError, all_at_once
+from sensorium.preprocess.step import Step
+from sensorium.tasks.classes import below_zero
+from sensorium.tasks.head import Head
+from sensorium.tasks.task import Task
+
+
+class Several(Task):
+    """Learn several tasks together; a row counts for the tasks whose targets it has.
+
+    Args:
+        tasks: tasks with different targets.
+        weights: how much each task's losses count; None counts all alike.
+
+    Errors:
+        PartError: no tasks, a target of two tasks, or weights that do not fit.
+    """
+
+    heads: dict[str, Head]
+
+    def __init__(self, *tasks: Task, weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.weights = weights
+        self.targets = tuple(target for task in tasks for target in task.targets)
+        self.each = nn.ModuleList(tasks)
+        faults = below_zero({f"weight {i}": w for i, w in enumerate(weights or ())})
+        if not tasks:
+            faults.append("give at least one task")
+        if weights is not None and len(weights) != len(tasks):
+            faults.append(f"{len(tasks)} tasks need {len(tasks)} weights, found {len(weights)}")
+        repeated = sorted({t for t in self.targets if self.targets.count(t) > 1})
+        faults += [f"target {target!r} belongs to more than one task" for target in repeated]
+        if faults:
+            raise PartError(all_at_once("Several cannot be:", faults))
+
+    def setup(self, width: int, names: Sequence[str], steps: Mapping[str, Step]) -> None:
+        """Set every task up."""
+        self.heads = {}
+        for task in self.tasks:
+            task.setup(width, names, {target: steps[target] for target in task.targets})
+            self.heads |= getattr(task, "heads", {})
+
+    def forward(self, fused: Fused, batch: Batch) -> Features:
+        """Compute all tasks' outputs, side by side."""
+        outputs: dict[str, Tensor] = {}
+        alone: dict[str, dict[str, Tensor]] = {}
+        for task in self.tasks:
+            features: Features = task(fused, batch)
+            outputs |= features.outputs
+            for name, by_target in features.alone.items():
+                alone.setdefault(name, {}).update(by_target)
+        return Features(fused, outputs, alone)
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """Give all tasks' losses, each times its task's weight."""
+        weights = self.weights or [1.0] * len(self.tasks)
+        return {
+            name: weight * loss
+            for task, weight in zip(self.tasks, weights, strict=True)
+            for name, loss in task.loss(features, batch).items()
+        }
+
+    def predict(self, features: Features) -> list[Any]:
+        """Give each row a dict of answers by target."""
+        rows: list[dict[str, Any]] = [{} for _ in range(len(features.fused.pooled))]
+        for task in self.tasks:
+            alone = len(task.targets) == 1
+            for row, answer in zip(rows, task.predict(features), strict=True):
+                row.update({task.targets[0]: answer} if alone else answer)
+        return rows
