@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sensorium.core.schema import Category, Date, Field, Flag, Number
 from sensorium.data import media_kind, sizing
@@ -166,7 +167,7 @@ def _number(sample: Sample) -> Told | None:
     return Told(Number(), span)
 
 
-def _is_long_tailed(values: np.ndarray[Any, Any]) -> bool:
+def _is_long_tailed(values: NDArray[Any]) -> bool:
     middle = float(np.median(values))
     return len(set(values.tolist())) > 20 and middle > 0 and values.max() / middle >= 10
 

@@ -7,7 +7,7 @@ together, and then sizes are as near as groups allow.
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 """What a split column may call the parts."""
 
 
+@runtime_checkable
 class Cells(Protocol):
     """What a split needs of a table."""
 
