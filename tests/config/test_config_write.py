@@ -1,0 +1,99 @@
+"""Plans written as TOML: what is read back is what was written."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sensorium.config import Config, Source, load_plan, parse_plan, write_plan
+from sensorium.core.describe import describe
+from sensorium.core.errors import PlanError
+from sensorium.core.schema import FIELDS, Audio, Image, Text
+from sensorium.encoders import ResNet
+from sensorium.fusion import Concat
+from sensorium.tasks import Classify, Regress, Several
+from sensorium.train import Plan
+
+
+def described(config: Config) -> dict[str, object]:
+    """Give a plan as data, to compare two."""
+    return {
+        "table": config.table,
+        "fields": dict(config.fields),
+        "encoders": {name: describe(part) for name, part in config.encoders.items()},
+        "shared": [
+            [a, b] for a, x in config.encoders.items() for b, y in config.encoders.items() if x is y
+        ],
+        "fusion": describe(config.fusion) if config.fusion else None,
+        "task": describe(config.task) if config.task else None,
+        "plan": config.plan,
+    }
+
+
+def whole() -> Config:
+    photo = ResNet(width=16)
+    return Config(
+        Source("rows.csv", target=("mood", "price"), inputs=("a photo", "right"), group="shop"),
+        fields={"a photo": Image(size=32), "voice": Audio(seconds=0.5)},
+        encoders={"a photo": photo, "right": photo},
+        fusion=Concat(width=16),
+        task=Several(Classify("mood", class_weights={"sehr gut": 2.0}), Regress("price")),
+        plan=Plan(rate=1e-5, augment=("flip",), minutes=2.5),
+    )
+
+
+def test_a_plan_that_was_written_is_read_back_the_same() -> None:
+    config = whole()
+    again = parse_plan(tomllib.loads(write_plan(config)))
+    assert described(again) == described(config)
+
+
+def test_writing_is_stable() -> None:
+    text = write_plan(whole())
+    assert write_plan(parse_plan(tomllib.loads(text))) == text
+
+
+def test_the_text_is_what_a_person_would_write() -> None:
+    text = write_plan(whole())
+    assert text.startswith(
+        '[table]\nsource = "rows.csv"\ntarget = ["mood", "price"]\n'
+        'inputs = ["a photo", "right"]\ngroup = "shop"\n'
+    )
+    assert '[fields."a photo"]\nkind = "image"\nsize = 32\n' in text
+    assert '[encoders]\nright = "a photo"\n' in text
+    assert 'tasks = [{part = "Classify", target = "mood"' in text
+    assert "rate = 1e-05\n" in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize("kind", FIELDS.values(), ids=FIELDS)
+def test_every_kind_of_field_comes_back(kind: type) -> None:
+    config = Config(Source("t.csv", target="y"), fields={"x": kind()})
+    assert parse_plan(tomllib.loads(write_plan(config))).fields == {"x": kind()}
+
+
+@pytest.mark.parametrize("word", ['a "b" \\ c', "zwei\nZeilen\t", "情感", "\x7f\x00", "😀", ""])
+def test_every_text_comes_back(word: str) -> None:
+    config = Config(Source("t.csv", target="y"), fields={f"x{word}": Text(stop_words=(word,))})
+    assert parse_plan(tomllib.loads(write_plan(config))).fields == config.fields
+
+
+class Open(Concat):
+    """A fusion with a keyword that may be None though its default is not."""
+
+    def __init__(self, width: int, most: int | None = 3) -> None:
+        super().__init__(width)
+        self.most = most
+
+
+def test_what_toml_cannot_say_is_refused() -> None:
+    source = Source("t.csv", target="y")
+    assert "most = 3" in write_plan(Config(source, fusion=Open(8)))
+    with pytest.raises(PlanError, match=r"Open\.most is None, which TOML cannot say"):
+        write_plan(Config(source, fusion=Open(8, most=None)))
+
+
+def test_a_file_that_was_written_can_be_loaded(tmp_path: Path) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(write_plan(whole()), encoding="utf-8")
+    assert load_plan(file).source == tmp_path / "rows.csv"
