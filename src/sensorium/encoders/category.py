@@ -25,7 +25,7 @@ class Categories(Encoder):
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.embed = nn.Embedding(max(layout.vocabulary, layout.channels), self.width)
+        self.embed = nn.Embedding(max(layout.vocabulary, 1), self.width)
         self.drop = nn.Dropout(self.dropout)
 
     def encode(self, column: Column) -> Encoded:

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
-from sensorium.core.errors import PartError
 from sensorium.encoders.encoder import Encoder, one_token
 
 
@@ -38,18 +37,10 @@ class Piecewise(Encoder):
     edges: Tensor
 
     def setup(self, layout: Layout) -> None:
-        """Make the weights.
-
-        Errors:
-            PartError: the column does not say its quantiles.
-        """
-        edges = torch.unique(torch.tensor(layout.edges))
-        if len(edges) < 2:
-            msg = (
-                "Piecewise needs the edges of a column with at least two different values; "
-                f"found edges={layout.edges}; use Numbers instead"
-            )
-            raise PartError(msg)
+        """Make the weights; a column of one value or none gets a single bin, that is, a line."""
+        edges = torch.unique(torch.tensor(layout.edges or (0.0,)))
+        if len(edges) == 1:
+            edges = torch.cat([edges, edges + 1])
         self.register_buffer("edges", edges, persistent=False)
         self.linear = nn.Linear(len(edges) - 1, self.width)
 

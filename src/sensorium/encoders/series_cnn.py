@@ -44,7 +44,6 @@ class SeriesCNN(Encoder):
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
         self.size = steps_per_token(layout.length)
-        self.norm_in = BatchNorm(layout.channels)
         self.stem = nn.Conv1d(
             layout.channels, self.width, self.kernel, padding=self.kernel // 2, bias=False
         )
@@ -59,7 +58,7 @@ class SeriesCNN(Encoder):
         """Encode signals, Float[batch time channels]."""
         mask = column.mask
         values = column.values.to(self.stem.weight.dtype).transpose(1, 2)
-        x = F.relu(self.norm(self.stem(self.norm_in(values, mask)), mask))
+        x = F.relu(self.norm(self.stem(values * mask.unsqueeze(1)), mask))
         for block in self.blocks:
             x = block(x, mask)
         steps = shorten(x.transpose(1, 2), mask, self.size)

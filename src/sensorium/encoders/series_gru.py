@@ -7,7 +7,6 @@ from torch import nn
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, as_encoded
 from sensorium.encoders.series_cnn import steps_per_token
-from sensorium.nn.norm import BatchNorm
 from sensorium.nn.patches import Patches, patch_mask
 from sensorium.nn.recurrent import Recurrent
 
@@ -34,7 +33,6 @@ class SeriesGRU(Encoder):
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
         self.size = self.patch or steps_per_token(layout.length)
-        self.norm_in = BatchNorm(layout.channels)
         self.patches = Patches(layout.channels, self.width, self.size)
         self.trunk = Recurrent("gru", self.width, self.depth, self.dropout)
         self.drop = nn.Dropout(self.dropout)
@@ -42,7 +40,6 @@ class SeriesGRU(Encoder):
     def encode(self, column: Column) -> Encoded:
         """Encode signals, Float[batch time channels]."""
         values = column.values.to(self.patches.linear.weight.dtype)
-        values = self.norm_in(values.transpose(1, 2), column.mask).transpose(1, 2)
         mask = patch_mask(column.mask, self.size)
         tokens = self.trunk(self.patches(values, column.mask), mask)
         return as_encoded(self.drop(tokens), mask, column)

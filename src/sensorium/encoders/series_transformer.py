@@ -8,7 +8,6 @@ from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, as_encoded
 from sensorium.encoders.series_cnn import steps_per_token
 from sensorium.nn.attention import Transformer
-from sensorium.nn.norm import BatchNorm
 from sensorium.nn.patches import Patches, patch_mask
 from sensorium.nn.positions import Sinusoidal
 
@@ -39,7 +38,6 @@ class SeriesTransformer(Encoder):
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
         self.size = self.patch or steps_per_token(layout.length)
-        self.norm_in = BatchNorm(layout.channels)
         self.patches = Patches(layout.channels, self.width, self.size)
         self.positions = Sinusoidal(self.width)
         self.drop = nn.Dropout(self.dropout)
@@ -48,7 +46,6 @@ class SeriesTransformer(Encoder):
     def encode(self, column: Column) -> Encoded:
         """Encode signals, Float[batch time channels]."""
         values = column.values.to(self.patches.linear.weight.dtype)
-        values = self.norm_in(values.transpose(1, 2), column.mask).transpose(1, 2)
         mask = patch_mask(column.mask, self.size)
         tokens = self.drop(self.positions(self.patches(values, column.mask)))
         return as_encoded(self.trunk(tokens, mask), mask, column)

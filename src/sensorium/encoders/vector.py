@@ -6,11 +6,10 @@ from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, one_token
-from sensorium.nn.mlp import MLP
 
 
 class Vectors(Encoder):
-    """A norm over the features, then two layers."""
+    """Two layers, with a norm between them, for features may be large."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"vector"})
 
@@ -28,10 +27,13 @@ class Vectors(Encoder):
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.norm = nn.LayerNorm(layout.channels)
-        self.mlp = MLP(layout.channels, self.hidden or 2 * self.width, self.width, self.dropout)
+        hidden = self.hidden or 2 * self.width
+        self.up = nn.Linear(layout.channels, hidden)
+        self.rest = nn.Sequential(
+            nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(self.dropout), nn.Linear(hidden, self.width)
+        )
 
     def encode(self, column: Column) -> Encoded:
         """Encode vectors, Float[batch size]."""
-        values = column.values.to(self.norm.weight.dtype)
-        return one_token(self.mlp(self.norm(values)), column)
+        values = column.values.to(self.up.weight.dtype)
+        return one_token(self.rest(self.up(values)), column)
