@@ -1,8 +1,24 @@
-"""From raw rows to batches. ``STEPS`` maps kinds of field to the classes that prepare them."""
+"""From raw rows to batches: one step a kind of field, fitted on training rows only.
 
+``STEPS`` maps kinds of field to the classes that prepare them, ``AUGMENTATIONS`` names to kinds
+and the functions that vary their columns in training.
+"""
+
+from sensorium.preprocess.augment import AUGMENTATIONS, augmented
+from sensorium.preprocess.mixing import cutmixed, mixed
 from sensorium.preprocess.preprocess import Preprocess
 from sensorium.preprocess.shelf import Shelf
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.steps import STEPS, step_for
 
-__all__ = ["STEPS", "Preprocess", "Shelf", "Step", "step_for"]
+__all__ = [
+    "AUGMENTATIONS",
+    "STEPS",
+    "Preprocess",
+    "Shelf",
+    "Step",
+    "augmented",
+    "cutmixed",
+    "mixed",
+    "step_for",
+]
