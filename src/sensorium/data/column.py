@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-Store: TypeAlias = "pa.ChunkedArray | list[Any]"
+Store: TypeAlias = pa.ChunkedArray | list[Any]
 
 _FEW = 64
 

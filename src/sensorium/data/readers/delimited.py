@@ -6,6 +6,7 @@ like are missing only in columns of numbers, for in a column of words they may b
 """
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from sensorium.core.errors import TableError, all_at_once
+from sensorium.data.column import Store, store
 from sensorium.data.readers import encoding as bytes_of
 from sensorium.data.readers.encoding import LineFault
 from sensorium.data.table import Table
@@ -26,6 +28,7 @@ _REAL = (
     r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
     r"|^[+-]?(?i:inf|infinity)$"
 )
+_LIST = r"(?s)^\[.*\]$"
 _DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 _BLOCK = 16 << 20
 _MOST = 20
@@ -42,9 +45,7 @@ def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = 
     Errors:
         TableError: names every fault: bytes, ragged rows, duplicate columns, no rows.
     """
-    encoding = bytes_of.of(file, encoding)
-    if not bytes_of.is_sound(file, encoding):
-        raise _bad_bytes(file, encoding)
+    encoding = bytes_of.check(file, encoding)
     delimiter = _delimiter(file, encoding)
     header = list(names) if names is not None else _header(file, encoding, delimiter)
     faults = _header_faults(header)
@@ -63,13 +64,6 @@ def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = 
         msg = f"{file} is empty: it has a header and no rows"
         raise TableError(msg)
     return Table({name: typed(table[name]) for name in table.column_names}, folder=file.parent)
-
-
-def _bad_bytes(file: Path, encoding: str) -> TableError:
-    lines = [str(fault) for fault in bytes_of.faults(file, encoding, _MOST)]
-    lines = lines or [f"it is not {encoding}"]
-    title = f"{file} cannot be read as {encoding}; {bytes_of.advice(file, encoding)}:"
-    return TableError(all_at_once(title, lines))
 
 
 def _delimiter(file: Path, encoding: str) -> str:
@@ -177,8 +171,8 @@ def _ragged(
     return numbered and odd > 0, lines
 
 
-def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn a column of words into numbers if all its cells are numbers, else leave it."""
+def typed(column: pa.ChunkedArray) -> Store:
+    """Turn a column of words into numbers, or lists, if all its cells are; else leave it."""
     trimmed = pc.utf8_trim_whitespace(column)
     gone = pc.is_in(trimmed, pa.array(MISSING))
     known = pc.if_else(gone, None, trimmed)
@@ -187,4 +181,14 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     for pattern, kind in ((_WHOLE, pa.int64()), (_REAL, pa.float64())):
         if pc.all(pc.match_substring_regex(known, pattern)).as_py():
             return known.cast(kind)
+    if pc.all(pc.match_substring_regex(known, _LIST)).as_py():
+        return _lists(known) or column
     return column
+
+
+def _lists(column: pa.ChunkedArray) -> Store | None:
+    """Read cells that are all written as JSON lists; None if one is not."""
+    try:
+        return store([None if cell is None else json.loads(cell) for cell in column.to_pylist()])
+    except (ValueError, RecursionError):
+        return None

@@ -1,11 +1,12 @@
 """Bytes of text files: byte order marks, and faults of encoding by line and byte."""
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensorium.core.errors import TableError
+from sensorium.core.errors import TableError, all_at_once
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -14,7 +15,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_GUESSES = ("gb18030", "big5", "shift_jis", "cp1252")
+_GUESSES = (
+    ("gb18030", re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")),
+    ("shift_jis", re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")),
+    ("cp1252", re.compile(r"[\u00a0-\u00ff\u2013-\u2026\u20ac]")),
+)
+"""Encodings to try, and the letters that nearly all the text's letters beyond ASCII then are."""
 _BLOCK = 1 << 20
 
 
@@ -52,6 +58,20 @@ def of(file: Path, asked: str | None) -> str:
         if head.startswith(mark):
             return name
     return "utf-8"
+
+
+def check(file: Path, asked: str | None) -> str:
+    """Tell a file's encoding, and make sure that the whole file is text in it.
+
+    Errors:
+        TableError: names the lines and bytes that are not, and what to do.
+    """
+    encoding = of(file, asked)
+    if not is_sound(file, encoding):
+        lines = [str(fault) for fault in faults(file, encoding)] or [f"it is not {encoding}"]
+        title = f"{file} cannot be read as {encoding}; {advice(file, encoding)}:"
+        raise TableError(all_at_once(title, lines))
+    return encoding
 
 
 def faults(file: Path, encoding: str, most: int = 20) -> list[LineFault]:
@@ -112,11 +132,12 @@ def advice(file: Path, encoding: str) -> str:
         return "the file looks like UTF-16: give encoding='utf-16-le' or save it as UTF-8"
     if b"\0" in head:
         return "remove the NUL bytes: text has none; is this a text file at all?"
-    for guess in _GUESSES:
+    for guess, usual in _GUESSES:
         try:
             text = codecs.getincrementaldecoder(guess)().decode(head)
         except UnicodeError:
             continue
-        if guess != encoding and not any("\x80" <= letter < "\xa0" for letter in text):
+        beyond = [letter for letter in text if letter > "\x7f"]
+        if guess != encoding and sum(map(bool, map(usual.match, beyond))) > 0.9 * len(beyond):
             return f"perhaps it is {guess}: give encoding={guess!r}, or save the file as UTF-8"
     return "save the file as UTF-8, or give its own encoding with encoding="

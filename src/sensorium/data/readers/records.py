@@ -10,30 +10,36 @@ from sensorium.data.column import Store, store
 from sensorium.data.table import Table
 
 
-def from_rows(rows: Sequence[Any], folder: Path | None = None) -> Table:
+def from_rows(rows: Sequence[Any], folder: Path | None = None, name: str = "the table") -> Table:
     """Read a list of dicts; a key that a row lacks is a missing cell.
+
+    Args:
+        rows: the rows.
+        folder: where relative file names start.
+        name: what the table is called in errors.
 
     Errors:
         TableError: no rows, or rows that are not dicts, all of them named.
     """
     if not rows:
-        msg = "the table is empty: it has no rows"
+        msg = f"{name} is empty: it has no rows"
         raise TableError(msg)
     ledger = Ledger()
-    names: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for place, row in enumerate(rows):
         if isinstance(row, Mapping):
-            names.update(dict.fromkeys(map(str, row)))
+            columns.update(dict.fromkeys(map(str, row)))
         else:
-            found = f"a {type(row).__name__}, not a dict"
+            found = f"not a dict but of type {type(row).__name__}"
             ledger.add(Fault(place, "", found, advice="give one dict a row: {column: cell}"))
     if ledger:
-        msg = f"The rows cannot be read:\n{ledger.message()}"
+        msg = f"{name} cannot be read:\n{ledger.message()}"
         raise TableError(msg, list(ledger))
-    if not names:
-        msg = "the table is empty: its rows have no columns"
+    if not columns:
+        msg = f"{name} is empty: its rows have no columns"
         raise TableError(msg)
-    return Table({name: store([row.get(name) for row in rows]) for name in names}, folder=folder)
+    cells = {column: store([row.get(column) for row in rows]) for column in columns}
+    return Table(cells, folder=folder)
 
 
 def from_columns(columns: Mapping[Any, Any], folder: Path | None = None) -> Table:

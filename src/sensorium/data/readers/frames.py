@@ -1,0 +1,106 @@
+"""Tables of other libraries: pandas, polars, Arrow and Hugging Face ``datasets``.
+
+None of them is imported here: an object of theirs brings what is needed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from sensorium.core.errors import TableError
+from sensorium.data.column import Store, store, tidy
+from sensorium.data.readers import columnar
+from sensorium.data.table import Table, stack
+
+
+def library(source: Any) -> str:
+    """Name the library that an object's class comes from."""
+    return type(source).__module__.partition(".")[0]
+
+
+def from_pandas(frame: Any) -> Table:
+    """Read a pandas DataFrame; its index is left out.
+
+    Errors:
+        TableError: no rows, or columns of the same name.
+    """
+    names = [str(name) for name in frame.columns]
+    _check_names(names, len(frame))
+    columns: dict[str, Store] = {}
+    for place, name in enumerate(names):
+        series = frame.iloc[:, place]
+        try:
+            columns[name] = tidy(_chunked(pa.Array.from_pandas(series)))
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            columns[name] = store([None if _is_na(cell) else cell for cell in series.tolist()])
+    return Table(columns)
+
+
+def _chunked(array: Any) -> pa.ChunkedArray:
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _is_na(cell: Any) -> bool:
+    return type(cell).__name__ in ("NAType", "NaTType")
+
+
+def from_polars(frame: Any) -> Table:
+    """Read a polars DataFrame (or LazyFrame, which is collected).
+
+    Errors:
+        TableError: no rows.
+    """
+    if hasattr(frame, "collect"):
+        frame = frame.collect()
+    _check_names(list(frame.columns), len(frame))
+    columns: dict[str, Store] = {}
+    for name in frame.columns:
+        series = frame[name]
+        if type(series.dtype).__name__ == "Object":
+            columns[name] = store(series.to_list())
+        else:
+            columns[name] = tidy(_chunked(series.to_arrow()))
+    return Table(columns)
+
+
+def _check_names(names: list[str], rows: int) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        msg = f"the table has several columns of the same name: {twice}; rename them"
+        raise TableError(msg)
+    if not rows or not names:
+        msg = f"the table is empty: it has {rows} rows and {len(names)} columns"
+        raise TableError(msg)
+
+
+def from_datasets(source: Any) -> Table:
+    """Read a Hugging Face Dataset, or a DatasetDict (its keys become a column ``split``).
+
+    Pictures and sounds stay undecoded: bytes, or a path. Class numbers become their names.
+
+    Errors:
+        TableError: a streaming dataset, or no rows.
+    """
+    if isinstance(source, Mapping):
+        parts = [from_datasets(part).with_column("split", [name] * len(part))
+                 for name, part in source.items()]  # fmt: skip
+        if not parts:
+            msg = "the table is empty: the DatasetDict has no parts"
+            raise TableError(msg)
+        return stack(parts)
+    if not hasattr(source, "with_format") or not hasattr(source, "__len__"):
+        msg = "a streaming dataset has no length; take rows of it first: list(dataset.take(1000))"
+        raise TableError(msg)
+    table = columnar.from_arrow(source.with_format("arrow")[:], name="the dataset")
+    for name, feature in source.features.items():
+        inner = getattr(feature, "feature", feature)
+        if hasattr(inner, "names") and hasattr(inner, "int2str"):
+            table = table.with_column(name, [_named(c, inner.names) for c in table.cells(name)])
+    return table
+
+
+def _named(cell: Any, names: list[str]) -> Any:
+    if isinstance(cell, list):
+        return [_named(item, names) for item in cell]
+    return names[cell] if cell is not None and 0 <= cell < len(names) else None
