@@ -18,7 +18,7 @@ from sensorium.media.limits import check_pixels, damaged
 FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TIFF", "WEBP")
 ORIENTATION = 0x0112
 DEEP = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
-_FAILURES = (
+FAILURES = (
     OSError,
     ValueError,
     SyntaxError,
@@ -54,13 +54,13 @@ def open_raster(data: bytes, max_pixels: int) -> Image.Image:
             f"not a picture that can be read (it begins with {data[:8]!r})",
             f"convert it to one of {', '.join(FORMATS)}",
         ) from error
-    except _FAILURES as error:
+    except FAILURES as error:
         raise damaged("picture", error) from error
     check_pixels(*image.size, max_pixels)
     check_raster(data, image.format or "")
     try:
         image.load()
-    except _FAILURES as error:
+    except FAILURES as error:
         raise damaged(f"{image.format} picture", error) from error
     return image
 
@@ -69,7 +69,7 @@ def turn_of(image: Image.Image) -> int:
     """Tell the EXIF orientation, 1 to 8; 1 (upright) where there is none or it is unreadable."""
     try:
         found = image.getexif().get(ORIENTATION, 1)
-    except _FAILURES:
+    except FAILURES:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
@@ -94,7 +94,7 @@ def flattened(image: Image.Image, mode: str) -> Image.Image:
         return image
     try:
         return image.convert(mode)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise damaged(f"picture of mode {image.mode}", error) from error
 
 
