@@ -109,6 +109,7 @@ class Late(Fusion):
             kind: ``"scores"`` for logits of classes, ``"values"`` for numbers.
         """
         counts = present | ~present.any(1, keepdim=True)
+        outputs = outputs.masked_fill(~counts.unsqueeze(-1), 0.0)
         weights = self._weights(counts, outputs.dtype)
         if kind == "values":
             if self.combine == "vote":

@@ -1,0 +1,66 @@
+"""Made-up fused features and what checks of tasks do to them: take rows, change, differentiate.
+
+Legend: rows = batch, width = features of a vector, parts = input columns.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from sensorium.core.batch import Batch, Fused
+
+WIDTH = 8
+PARTS = ("photo", "the.words")
+
+
+def made_up(rows: int, seed: int = 0) -> Fused:
+    """Make up fused features of some rows: the last but one lacks a part, the last lacks all."""
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(1 + len(PARTS), rows, WIDTH, generator=generator)
+    present = torch.ones(len(PARTS), rows, dtype=torch.bool)
+    present[0, -2:] = False
+    present[1, -1] = False
+    return Fused(
+        pooled=vectors[0],
+        tokens=vectors.transpose(0, 1).contiguous(),
+        mask=torch.ones(rows, 1 + len(PARTS), dtype=torch.bool),
+        parts=dict(zip(PARTS, vectors[1:], strict=True)),
+        present=dict(zip(PARTS, present, strict=True)),
+    )
+
+
+def changed(fused: Fused, change: Callable[[Tensor], Tensor]) -> Fused:
+    """Change pooled, tokens and parts."""
+    parts = {name: change(part) for name, part in fused.parts.items()}
+    return replace(fused, pooled=change(fused.pooled), tokens=change(fused.tokens), parts=parts)
+
+
+def fused_rows(fused: Fused, index: Tensor) -> Fused:
+    """Take some rows."""
+    present = {name: there[index] for name, there in fused.present.items()}
+    return replace(changed(fused, lambda x: x[index]), mask=fused.mask[index], present=present)
+
+
+def batch_rows(batch: Batch, index: Tensor) -> Batch:
+    """Take some rows."""
+    columns = {name: column.rows(index) for name, column in batch.columns.items()}
+    return Batch(columns, tuple(batch.rows[i] for i in index.tolist()))
+
+
+def leaves_of(fused: Fused) -> tuple[Fused, list[Tensor]]:
+    """Make pooled, tokens and parts leaves that require gradients."""
+    leaves = changed(fused, lambda x: x.detach().clone().requires_grad_())
+    return leaves, [leaves.pooled, leaves.tokens, *leaves.parts.values()]
+
+
+def slopes_of(total: Tensor, leaves: Sequence[Tensor]) -> list[Tensor]:
+    """Differentiate a number; 0 where a tensor has no part in it."""
+    found = torch.autograd.grad(total, list(leaves), allow_unused=True)
+    return [torch.zeros_like(x) if s is None else s for x, s in zip(leaves, found, strict=True)]
+
+
+def without_targets(batch: Batch) -> Batch:
+    """Take all columns away; a batch of a task's check holds targets only."""
+    return batch.without(*batch.columns)
