@@ -1,17 +1,21 @@
 """Every encoder, of every kind that it reads, keeps every promise."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from sensorium.core.batch import Column, Layout
+from sensorium.core.describe import keywords
 from sensorium.encoders import ENCODERS, Encoder
 from sensorium.testing import check_encoder
+from sensorium.testing.again import read_answer, write_job
+from sensorium.testing.checks import same_bits, seeded
+from sensorium.testing.process import run
 
 ROWS = 5
-SMALL: dict[str, dict[str, object]] = {
+SMALL: dict[str, dict[str, Any]] = {
     "AudioTransformer": {"depth": 1, "mels": 16},
     "ConvNet": {"stages": (4, 8)},
     "NGrams": {"buckets": 50},
@@ -59,12 +63,36 @@ def column_of(layout: Layout) -> Column:
     )
 
 
+def small(name: str) -> Encoder:
+    """Make an encoder small enough to try all promises in a second."""
+    return ENCODERS[name](width=8, **SMALL.get(name, {}))
+
+
 CASES = [(name, kind) for name, part in ENCODERS.items() for kind in sorted(part.kinds)]
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_every_encoder_keeps_its_promises(name: str, kind: str) -> None:
-    def make() -> Encoder:
-        return ENCODERS[name](width=8, **SMALL.get(name, {}))
+    layout = LAYOUTS[kind]
+    check_encoder(lambda: small(name), layout, column_of(layout), new_process=False)
 
-    check_encoder(make, LAYOUTS[kind], column_of(LAYOUTS[kind]), new_process=False)
+
+def test_a_new_process_gives_the_same_bits(tmp_path: Path) -> None:
+    here = {}
+    for name, kind in CASES:
+        encoder, layout = small(name), LAYOUTS[kind]
+        with seeded(0):
+            encoder.setup(layout)
+        folder = tmp_path / f"{name}-{kind}"
+        folder.mkdir()
+        write_job(folder, encoder.eval(), layout, column_of(layout))
+        with torch.inference_mode():
+            here[folder] = encoder(column_of(layout))
+    run("sensorium.testing.again", "encode_again", tmp_path)
+    assert [f.name for f, found in here.items() if not same_bits(found, read_answer(f))] == []
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+def test_every_encoder_is_listed_under_its_own_name(name: str) -> None:
+    assert ENCODERS[name].__name__ == name
+    assert next(iter(keywords(ENCODERS[name]))) == "width"

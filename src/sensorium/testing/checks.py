@@ -40,6 +40,22 @@ def demand(kept: object, promise: str, message: str) -> None:
 
 
 @contextmanager
+def explained(promise: str) -> Iterator[None]:
+    """Turn whatever a part raises into a broken promise.
+
+    Errors:
+        ContractError: from the part's own error.
+    """
+    try:
+        yield
+    except ContractError:
+        raise
+    except Exception as error:
+        msg = f"the part raised {type(error).__name__}: {error}"
+        raise ContractError(promise, msg) from error
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's global generator for a while, and put it back afterwards."""
     with torch.random.fork_rng(devices=[]):

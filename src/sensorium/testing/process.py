@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -41,11 +42,12 @@ def address(part: type) -> dict[str, str]:
     }
 
 
-def locate(where: Mapping[str, str]) -> object:
-    """Find what ``address`` described."""
-    found: object = _module(where["module"], where["file"])
+def locate(where: Mapping[str, str]) -> type:
+    """Find the class that ``address`` described."""
+    found: Any = _module(where["module"], where["file"])
     for name in where["name"].split("."):
         found = getattr(found, name)
+    assert isinstance(found, type)  # noqa: S101
     return found
 
 

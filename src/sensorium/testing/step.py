@@ -18,7 +18,7 @@ import torch
 from sensorium.core.batch import Column
 from sensorium.core.errors import CellError
 from sensorium.preprocess.step import Clean, Step
-from sensorium.testing.checks import ContractError, demand, distance, is_sequence
+from sensorium.testing.checks import ContractError, demand, distance, explained, is_sequence
 
 NEAR = 1e-5
 """How far what was learned from cells in another order may lie apart, in float32."""
@@ -49,19 +49,9 @@ def check_step(
     """
     demand(len(cells) >= 3, "cells", "give at least 3 cells")
     case = Case(make, tuple(cells), tuple(missing), tuple(damaged))
-    for check in (
-        _check_kind,
-        _check_reading,
-        _check_missing,
-        _check_damaged,
-        _check_column,
-        _check_absence,
-        _check_order,
-        _check_fit_order,
-        _check_state,
-        _check_layout,
-    ):
-        check(case)
+    for promise, check in CHECKS.items():
+        with explained(promise):
+            check(case)
 
 
 @dataclass(frozen=True)
@@ -212,6 +202,20 @@ def _check_layout(case: Case) -> None:
     if step.stored:
         arrays = all(isinstance(cell, np.ndarray) for cell in case.clean())
         demand(arrays, "layout", "stored clean cells must be numpy arrays")
+
+
+CHECKS: dict[str, Callable[[Case], None]] = {
+    "kind": _check_kind,
+    "reading": _check_reading,
+    "missing": _check_missing,
+    "damaged": _check_damaged,
+    "column": _check_column,
+    "absence": _check_absence,
+    "order": _check_order,
+    "fit": _check_fit_order,
+    "state": _check_state,
+    "layout": _check_layout,
+}
 
 
 def _same_row(left: Column, row: int, right: Column, other: int) -> bool:
