@@ -1,0 +1,73 @@
+"""What one would answer without looking: the majority class, the usual tags, the mean or median.
+
+Learned from the targets of the training rows; a model that is no better has learned nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorium.core.batch import Column
+from sensorium.core.errors import PartError
+from sensorium.core.faults import Ledger
+from sensorium.data.table import Table
+from sensorium.model import Model
+from sensorium.tasks.head import Array, Head
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """An answer that is the same for every row.
+
+    Attributes:
+        title: what it answers, in words.
+        answer: the answer, as ``head.decide`` would give it for one row.
+    """
+
+    title: str
+    answer: Array
+
+    def decided(self, rows: int) -> Array:
+        """Give the answer to so many rows."""
+        return np.repeat(self.answer[None], rows, axis=0)
+
+
+def baseline(head: Head, truth: Array) -> Baseline:
+    """Learn the baseline of one target.
+
+    Args:
+        head: the target's head.
+        truth: the true values of the training rows, as ``head.truth`` gives them; unknown ones
+            are left out.
+
+    Errors:
+        PartError: no row has the target.
+    """
+    known = truth[head.known(truth)]
+    if len(known) == 0:
+        msg = "no training row has the target, so there is no baseline; give rows that have it"
+        raise PartError(msg)
+    if head.form == "classes":
+        counts = np.bincount(known.astype(int), minlength=len(head.names))[: len(head.names)]
+        shares = counts / max(1, counts.sum())
+        return Baseline(f"always {head.names[int(shares.argmax())]}", shares)
+    if head.form == "tags":
+        return Baseline("each tag at its usual rate", known.mean(0, dtype=np.float64))
+    if head.primary == "mae":
+        return Baseline("always the median", np.asarray(np.median(known)))
+    return Baseline("always the mean", np.asarray(known.mean()))
+
+
+def targets_of(model: Model, table: Table) -> dict[str, Array]:
+    """Take the true values of every target out of a table; damaged cells count as unknown."""
+    return {
+        target: head.truth(_column(model, table, target))
+        for target, head in model.task.heads.items()
+    }
+
+
+def _column(model: Model, table: Table, target: str) -> Column:
+    cells, ledger = zip(table.row_ids, table.cells(target), strict=True), Ledger()
+    return model.prep.steps[target](
+        [model.prep.read_cell(target, cell, row, ledger) for row, cell in cells]
+    )

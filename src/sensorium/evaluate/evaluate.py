@@ -1,0 +1,144 @@
+"""``evaluate``: run a trained model over held-out rows and find out what it is worth."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.core.errors import TableError
+from sensorium.core.faults import Ledger
+from sensorium.data.table import Table
+from sensorium.evaluate.baseline import Baseline, baseline, targets_of
+from sensorium.evaluate.examples import examples
+from sensorium.evaluate.findings import Findings, find
+from sensorium.evaluate.intervals import Resamples
+from sensorium.evaluate.outcome import Outcome, collect
+from sensorium.evaluate.provenance import cost_of, provenance_of
+from sensorium.evaluate.referee import Referee
+from sensorium.evaluate.report import Report
+from sensorium.evaluate.runs import Runs, run_altered
+from sensorium.model import Model
+from sensorium.preprocess import Shelf
+from sensorium.tasks.head import Array
+
+DRAWS = 1_000
+"""How many times the rows are drawn anew for the intervals."""
+
+
+def evaluate(
+    model: Model,
+    table: Table,
+    *,
+    without: Sequence[str] = (),
+    train: Table | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+    choices: Sequence[str] = (),
+    ledger: Ledger | None = None,
+    seed: int = 0,
+) -> Report:
+    """Judge a model on rows that it did not learn from.
+
+    Args:
+        model: a trained model whose task ends in labels, tags or numbers.
+        table: rows whose targets are known. Rows of one group (the schema's) are drawn together
+            for the intervals.
+        without: input columns to take away, as if no row had them.
+        train: the training rows, from which the baseline is learned; None takes the majority of
+            the rows judged, which favours the baseline.
+        history: one record an epoch of the training, for the curves and the cost.
+        choices: what was chosen for the model and why, a line each.
+        ledger: damaged cells met before; those of ``table`` are added.
+        seed: draws rows for intervals, shuffles columns.
+
+    Errors:
+        TableError: no row has a target, or damaged cells under the policy ``"error"``.
+        PartError: a task without such answers, or an unknown column in ``without``.
+    """
+    ledger = Ledger() if ledger is None else ledger
+    own = Ledger()
+    before = tuple(ledger)
+    rows = table.with_schema(model.schema, partial=True)
+    shelf = Shelf.of(model.prep, rows, own)
+    start = time.perf_counter()
+    outcome = collect(model, shelf, without=without)
+    speed = len(outcome.rows) / max(time.perf_counter() - start, 1e-9)
+    for fault in own:
+        ledger.add(fault)
+    runs = run_altered(model, shelf, without=without, seed=seed)
+    known = [target for target in outcome.heads if len(outcome.judged(target))]
+    if not known:
+        msg = f"no row has a known value of {', '.join(map(repr, outcome.heads))}"
+        raise TableError(f"{msg}; give rows whose targets are known")
+    bench = _Bench(model, rows, outcome, runs, _answers_of(model, train), seed)
+    return Report(
+        targets={target: bench.find(target) for target in known},
+        rows=len(outcome.rows),
+        without=tuple(without),
+        history=tuple(history),
+        choices=tuple(choices),
+        faults=tuple(dict.fromkeys((*before, *own))),
+        notes=bench.notes(shelf, known),
+        cost=cost_of(model, history, speed),
+        provenance=provenance_of(table, train, seed),
+    )
+
+
+def _answers_of(model: Model, train: Table | None) -> dict[str, Array]:
+    if train is None:
+        return {}
+    return targets_of(model, train.with_schema(model.schema, partial=True))
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """What is needed to find things out about one target after the other."""
+
+    model: Model
+    table: Table
+    outcome: Outcome
+    runs: Runs
+    learned: Mapping[str, Array]
+    seed: int
+
+    def find(self, target: str) -> Findings:
+        judged = self.outcome.judged(target)
+        resamples = Resamples(len(judged), DRAWS, self.seed, self._groups(judged.index))
+        return find(
+            target,
+            self.outcome,
+            self.runs,
+            Referee(judged.head, judged.truth, resamples),
+            self._baseline(target),
+            examples(self.model, self.table, self.outcome, target),
+        )
+
+    def _baseline(self, target: str) -> Baseline:
+        head = self.outcome.heads[target]
+        return baseline(head, self.learned.get(target, self.outcome.truth[target]))
+
+    def _groups(self, index: NDArray[np.int64]) -> NDArray[Any] | None:
+        group = self.model.schema.group
+        if group is None or group not in self.table:
+            return None
+        labels = dict(zip(self.table.row_ids, map(str, self.table.cells(group)), strict=True))
+        return np.array([labels[self.outcome.rows[place]] for place in index.tolist()])
+
+    def notes(self, shelf: Shelf, known: Sequence[str]) -> tuple[str, ...]:
+        """Say what a reader should know before the figures."""
+        notes = []
+        if not self.learned:
+            notes.append("The baseline was taken from the rows judged, which favours it.")
+        if skipped := len(self.table) - len(shelf):
+            notes.append(f"{skipped:,} rows with damaged cells were left out.")
+        notes += [
+            f"No row has a known value of {target}, so it was not judged."
+            for target in self.outcome.heads
+            if target not in known
+        ]
+        group = self.model.schema.group
+        if group is not None and group in self.table:
+            notes.append(f"Rows of one {group} were drawn together for the intervals.")
+        return tuple(notes)

@@ -1,0 +1,112 @@
+"""Rows worth looking at: where the model was most wrong, and where it was as wrong as usual."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorium.core.faults import RowId
+from sensorium.data.table import Table
+from sensorium.evaluate.by_class import NEVER_SEEN
+from sensorium.evaluate.cells import CellView, view_cell
+from sensorium.evaluate.intervals import number
+from sensorium.evaluate.outcome import Judged, Outcome
+from sensorium.model import Model
+from sensorium.tasks.head import Array, Head
+
+WORST = 6
+TYPICAL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row with its answer.
+
+    Attributes:
+        row: the row's id.
+        truth, answer: in words.
+        right: whether they are the same (classes and tags); False for numbers.
+        error: how wrong the answer is: log loss, or absolute error.
+        cells: the row's input cells.
+    """
+
+    row: RowId
+    truth: str
+    answer: str
+    right: bool
+    error: float
+    cells: tuple[CellView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The rows with the largest errors, largest first, and those next to the median error."""
+
+    worst: tuple[Example, ...]
+    typical: tuple[Example, ...]
+
+
+def examples(model: Model, table: Table, outcome: Outcome, target: str) -> Examples:
+    """Pick the rows and show their cells."""
+    judged = outcome.judged(target)
+    errors = judged.head.errors(judged.truth, judged.decided)
+    order = np.argsort(-errors, kind="stable")
+    middle = max(0, (len(order) - TYPICAL) // 2)
+    place_of: dict[RowId, int] = {row: place for place, row in enumerate(table.row_ids)}
+    show = _Show(model, table, outcome, judged, errors, place_of)
+    return Examples(tuple(show(order[:WORST])), tuple(show(order[max(WORST, middle) :][:TYPICAL])))
+
+
+@dataclass(frozen=True, eq=False)
+class _Show:
+    model: Model
+    table: Table
+    outcome: Outcome
+    judged: Judged
+    errors: Array
+    place_of: dict[RowId, int]
+
+    def __call__(self, chosen: Array) -> Iterator[Example]:
+        head = self.judged.head
+        for place in chosen.tolist():
+            row = self.outcome.rows[int(self.judged.index[place])]
+            cells = self.table[self.place_of[row]]
+            yield Example(
+                row=row,
+                truth=truth_in_words(head, self.judged.truth[place]),
+                answer=answer_in_words(head, self.judged.decided[place]),
+                right=is_right(head, self.judged.truth[place], self.judged.decided[place]),
+                error=float(self.errors[place]),
+                cells=tuple(
+                    view_cell(self.model.prep, name, cells.get(name), row)
+                    for name in self.model.names
+                ),
+            )
+
+
+def truth_in_words(head: Head, truth: Array) -> str:
+    """Write the truth of one row."""
+    if head.form == "values":
+        return number(float(truth), 4)
+    if head.form == "tags":
+        return ", ".join(n for n, yes in zip(head.names, truth, strict=True) if yes == 1) or "none"
+    return head.names[int(truth)] if int(truth) < len(head.names) else NEVER_SEEN
+
+
+def answer_in_words(head: Head, decided: Array) -> str:
+    """Write the answer to one row, with its probability where there is one."""
+    answer = head.answers(decided[None])[0]
+    if head.form == "values":
+        return number(float(answer), 4)
+    if head.form == "tags":
+        return ", ".join(map(str, answer)) or "none"
+    return f"{answer} ({float(decided.max()):.0%})"
+
+
+def is_right(head: Head, truth: Array, decided: Array) -> bool:
+    """Tell whether an answer is the truth; False for numbers, which are only near or far."""
+    if head.form == "classes":
+        return int(decided.argmax()) == int(truth)
+    if head.form == "tags":
+        return truth_in_words(head, truth) == answer_in_words(head, decided)
+    return False

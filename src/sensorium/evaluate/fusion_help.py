@@ -1,0 +1,196 @@
+"""Does fusion help? The baseline, each part alone, their late average, the fusion; one verdict.
+
+The fusion must beat the best part alone on the same rows, by a paired interval that leaves 0 out.
+The best part is picked on these very rows, which flatters it a little: the verdict leans against
+fusion, never for it. The parts were trained together, within one model; ``compare`` trains each
+by itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sensorium.evaluate.baseline import Baseline
+from sensorium.evaluate.intervals import Interval, number
+from sensorium.evaluate.referee import Referee
+from sensorium.evaluate.words import count, listed, title
+from sensorium.tasks.head import Array
+
+Role = Literal["baseline", "part", "late", "fusion"]
+Verdict = Literal["yes", "no", "unclear", "single"]
+
+MARGIN = 0.01
+"""A gain below this (one point; of an error, one hundredth of it) is not worth the parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one way to answer did.
+
+    Attributes:
+        name: the part, or what was done.
+        role: what kind of way it is.
+        score: the primary score.
+    """
+
+    name: str
+    role: Role
+    score: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class FusionHelp:
+    """The answer to "does fusion help?".
+
+    Attributes:
+        score: the name of the score by which the ways are compared.
+        lower_is_better: whether less of it is better.
+        standings: the ways to answer: baseline, parts, late average, fusion.
+        verdict: ``"yes"``, ``"no"``, ``"unclear"`` (too few rows), ``"single"`` (nothing to fuse).
+        sentence: the verdict in words.
+        best: the best part alone; "" where there is only one.
+        rival: the score of that part.
+        gain: by how much the fusion beats it, paired; above 0 is better, whatever the score.
+        over_baseline: by how much the fusion beats the baseline, paired.
+        over_late: by how much it beats the late average of the parts, paired.
+    """
+
+    score: str
+    lower_is_better: bool
+    standings: tuple[Standing, ...]
+    verdict: Verdict
+    sentence: str
+    over_baseline: Interval
+    best: str = ""
+    rival: Interval | None = None
+    gain: Interval | None = None
+    over_late: Interval | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one modality says alone.
+
+    Attributes:
+        decided: its answers, as ``head.decide`` gives them.
+        present: the rows that have it, Bool[rows].
+    """
+
+    decided: Array
+    present: Array
+
+
+def fusion_help(
+    referee: Referee, fusion: Array, parts: Mapping[str, Part], baseline: Baseline
+) -> FusionHelp:
+    """Find out whether fusing helps.
+
+    Args:
+        referee: judges all of them on the same rows.
+        fusion: what the whole model answered.
+        parts: what each modality answered alone.
+        baseline: what one would answer without looking.
+    """
+    plain = baseline.decided(len(fusion))
+    first = Standing(f"baseline: {baseline.title}", "baseline", referee.score(plain))
+    whole = referee.score(fusion)
+    over_baseline = referee.gain(fusion, plain)
+    if len(parts) < 2:
+        return FusionHelp(
+            score=referee.primary,
+            lower_is_better=referee.sign < 0,
+            standings=(first, Standing("model", "fusion", whole)),
+            verdict="single",
+            sentence=_single(referee, whole, parts, over_baseline),
+            over_baseline=over_baseline,
+        )
+    alone = {name: referee.score(part.decided) for name, part in parts.items()}
+    best = max(alone, key=lambda name: referee.sign * alone[name].value)
+    late = late_average(parts)
+    gain = referee.gain(fusion, parts[best].decided)
+    verdict = judge_gain(gain, alone[best].value, lower_is_better=referee.sign < 0)
+    return FusionHelp(
+        score=referee.primary,
+        lower_is_better=referee.sign < 0,
+        standings=(
+            first,
+            *(Standing(f"{name} alone", "part", score) for name, score in alone.items()),
+            Standing("late average of the parts", "late", referee.score(late)),
+            Standing("fusion", "fusion", whole),
+        ),
+        verdict=verdict,
+        sentence=_sentence(referee, verdict, whole, (best, alone[best]), gain, list(parts))
+        + _warning(over_baseline),
+        over_baseline=over_baseline,
+        best=best,
+        rival=alone[best],
+        gain=gain,
+        over_late=referee.gain(fusion, late),
+    )
+
+
+def late_average(parts: Mapping[str, Part]) -> Array:
+    """Average what the parts say alone, over the parts that a row has (all, where it has none)."""
+    present = np.stack([part.present for part in parts.values()]).astype(np.float64)
+    present[:, present.sum(0) == 0] = 1.0
+    decided = np.stack([part.decided for part in parts.values()])
+    weight = present.reshape(*present.shape, *[1] * (decided.ndim - 2))
+    average: Array = (decided * weight).sum(0) / weight.sum(0)
+    return average
+
+
+def judge_gain(
+    gain: Interval, rival: float, *, lower_is_better: bool = False
+) -> Literal["yes", "no", "unclear"]:
+    """Tell from a paired gain whether it is one.
+
+    Args:
+        gain: of the fusion over its best rival; above 0 is better.
+        rival: the rival's score, against which the gain of an error is measured.
+        lower_is_better: whether the score is an error.
+    """
+    margin = MARGIN * abs(rival) if lower_is_better else MARGIN
+    if gain.low > 0:
+        return "yes"
+    if gain.high < 0 or gain.high < margin:
+        return "no"
+    return "unclear"
+
+
+def _sentence(
+    referee: Referee,
+    verdict: Verdict,
+    whole: Interval,
+    rival: tuple[str, Interval],
+    gain: Interval,
+    names: list[str],
+) -> str:
+    name, score = rival
+    rows = count(len(referee.truth), "row")
+    fused = f"fusing {listed(names)} gives {title(referee.primary)} {number(whole.value)}"
+    against = f"against {number(score.value)} of {name} alone"
+    ends = f"(95 % interval {gain.ends})"
+    if verdict == "yes":
+        return f"Yes: {fused} {against}, better by {number(gain.value)} {ends}."
+    if verdict == "no" and gain.high < 0:
+        return f"No: {fused} {against}, worse by {number(-gain.value)} {ends}."
+    if verdict == "no":
+        return f"No: {fused} {against}; the gain is {number(gain.high)} at most {ends}."
+    return f"Cannot tell with {rows}: {fused} {against}; a gain of {number(gain.value)} {ends}."
+
+
+def _single(
+    referee: Referee, whole: Interval, parts: Mapping[str, Part], over_baseline: Interval
+) -> str:
+    name = next(iter(parts), "")
+    what = f"there is one input, {name}" if name else "there is one input"
+    score = f"the model's {title(referee.primary)} is {whole}"
+    return f"Nothing to fuse: {what}; {score}.{_warning(over_baseline)}"
+
+
+def _warning(over_baseline: Interval) -> str:
+    if over_baseline.low > 0:
+        return ""
+    return " But the model is not shown to beat the baseline, which looks at no input at all."
