@@ -1,22 +1,26 @@
 """Options of fields from a sample: sizes, rates and lengths. Reads headers, decodes nothing."""
 
-import io
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import numpy as np
-import soundfile
-from PIL import Image as Pillow
 
+from sensorium.core.errors import CellError
 from sensorium.core.schema import Audio, Field, Image, Series, Text, Vector
+from sensorium.data import headers
 from sensorium.data.sample import Sample, word_count
+from sensorium.data.table import located
+
+T = TypeVar("T")
 
 _HEADERS = 64
 _SIDE = 64
 _RATE = 16_000
+_SECONDS = 10.0
+_STEPS = 1_024
 _LONGEST = 512
 
 
@@ -29,74 +33,48 @@ def text(cells: Sequence[str]) -> Text:
 
 def image(sample: Sample) -> tuple[Field, str]:
     """Size a picture field: 64 px, or less if all pictures are smaller; grey if all are grey."""
-    found = [header for cell in sample.cells[:_HEADERS] if (header := _picture(cell, sample))]
+    found = _headers(sample, headers.picture)
     if not found:
         return Image(size=_SIDE), "pictures"
-    side = max(max(width, height) for width, height, _ in found)
-    grey = all(is_grey for _, _, is_grey in found)
+    side = max(max(picture.width, picture.height) for picture in found)
+    grey = all(picture.grey for picture in found)
     size = min(_SIDE, max(8, 8 * math.ceil(side / 8)))
-    reason = f"pictures of up to {side} px" + (", all grey" if grey else "")
+    reason = f"pictures of up to {side:,} px" + (", all grey" if grey else "")
     return Image(size=size, channels=1 if grey else 3), reason
-
-
-def _picture(cell: Any, sample: Sample) -> tuple[int, int, bool] | None:
-    if hasattr(cell, "__array__") and not hasattr(cell, "mode"):
-        shape = np.asarray(cell).shape
-        return shape[1], shape[0], len(shape) == 2 or shape[2] == 1
-    try:
-        picture = cell if hasattr(cell, "mode") else Pillow.open(_opened(cell, sample))
-    except (OSError, ValueError, TypeError, SyntaxError, Pillow.DecompressionBombError):
-        return None
-    return picture.width, picture.height, picture.mode in ("L", "1", "I;16")
 
 
 def audio(sample: Sample) -> tuple[Field, str]:
     """Size a sound field: its commonest rate up to 16 kHz; 95 % of the sounds fit."""
-    found = [header for cell in sample.cells[:_HEADERS] if (header := _sound(cell, sample))]
+    found = _headers(sample, headers.sound)
     if not found:
         return Audio(), "sounds"
-    rate = Counter(rate for rate, _ in found).most_common(1)[0][0]
-    seconds = float(np.quantile([seconds for _, seconds in found], 0.95))
-    seconds = min(10.0, max(0.25, math.ceil(seconds * 10) / 10))
+    rate = Counter(sound.rate for sound in found).most_common(1)[0][0]
+    seconds = float(np.quantile([sound.seconds for sound in found], 0.95))
+    seconds = min(_SECONDS, max(0.25, math.ceil(seconds * 10) / 10))
     reason = f"sounds at {rate:,} Hz, nearly all within {seconds:g} s"
     return Audio(rate=max(1_000, min(rate, _RATE)), seconds=seconds), reason
 
 
-def _sound(cell: Any, sample: Sample) -> tuple[int, float] | None:
-    if isinstance(cell, dict) and "sampling_rate" in cell:
-        return cell["sampling_rate"], len(cell["array"]) / cell["sampling_rate"]
-    try:
-        header = soundfile.info(_opened(cell, sample))
-    except (OSError, RuntimeError, ValueError, TypeError):
-        return None
-    return header.samplerate, header.frames / header.samplerate
-
-
-def _opened(cell: Any, sample: Sample) -> Any:
-    if isinstance(cell, dict):
-        cell = cell.get("bytes") or cell.get("path")
-    if isinstance(cell, bytes):
-        return io.BytesIO(cell)
-    return (sample.folder or Path.cwd()) / cell
-
-
 def series(sample: Sample) -> tuple[Field, str]:
     """Size a series field: 95 % of the signals fit into ``max_steps``."""
-    lengths = [count for cell in sample.cells[:_HEADERS] if (count := _steps(cell, sample))]
-    if not lengths:
+    found = _headers(sample, headers.signal)
+    if not found:
         return Series(), "signals over time"
+    lengths = [signal.steps for signal in found]
     longest = math.ceil(float(np.quantile(lengths, 0.95)))
-    field = Series(max_steps=min(1_024, max(16, 16 * math.ceil(longest / 16))))
-    return field, f"signals of {min(lengths):,} to {max(lengths):,} steps"
+    field = Series(max_steps=min(_STEPS, max(16, 16 * math.ceil(longest / 16))))
+    channels = max(signal.channels for signal in found)
+    shape = f"{min(lengths):,} to {max(lengths):,} steps, {channels} channels"
+    return field, f"signals of {shape}"
 
 
-def _steps(cell: Any, sample: Sample) -> int:
-    if not isinstance(cell, str | Path):
-        return len(cell)
-    try:
-        return len(np.load(_opened(cell, sample), mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError, TypeError):
-        return 0
+def _headers(sample: Sample, read: Callable[[Any], T]) -> list[T]:
+    """Read the headers of some cells; damaged ones are passed over."""
+    found = []
+    for cell in sample.cells[:_HEADERS]:
+        with suppress(CellError):
+            found.append(read(located(cell, sample.folder)))
+    return found
 
 
 def vector(sample: Sample) -> tuple[Field, str]:

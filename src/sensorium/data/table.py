@@ -23,6 +23,7 @@ Row = dict[str, Any]
 """One row: cells by column name; a missing cell is None, NaN, or no key at all."""
 
 _ROWS_AT_ONCE = 1_024
+_MOST_LINES = 20
 
 
 class Table:
@@ -49,7 +50,8 @@ class Table:
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             lines = [f"column {name!r} has {count} rows" for name, count in lengths.items()]
-            raise TableError(all_at_once("The columns have different lengths:", lines))
+            title = "The columns have different lengths:"
+            raise TableError(all_at_once(title, lines[:_MOST_LINES]))
         self._columns = dict(columns)
         self._index = np.arange(max(lengths.values(), default=0)) if index is None else index
         self.schema = schema
@@ -199,15 +201,22 @@ class Table:
         cells = pick(self._columns[name], index)
         field = None if self.schema is None else self.schema.fields.get(name)
         if field is not None and field.media:
-            return [self._located(cell) for cell in cells]
+            return [located(cell, self.folder) for cell in cells]
         return cells
 
-    def _located(self, cell: Any) -> Any:
-        if isinstance(cell, str) and is_file_name(cell):
-            cell = Path(cell)
-        if isinstance(cell, Path):
-            return (self.folder or Path.cwd()) / cell
-        return None if isinstance(cell, str) and not cell else cell
+
+def located(cell: Any, folder: Path | None) -> Any:
+    """Turn the file name in a media cell into an absolute path; other cells stay as they are.
+
+    Args:
+        cell: a raw cell of a media column.
+        folder: where relative names start; None means the working directory.
+    """
+    if isinstance(cell, str) and is_file_name(cell):
+        cell = Path(cell)
+    if isinstance(cell, Path):
+        return (folder or Path.cwd()) / cell
+    return None if isinstance(cell, str) and not cell else cell
 
 
 def is_file_name(cell: str) -> bool:

@@ -17,7 +17,7 @@ TABLES = ("table.csv", "table.jsonl", "table.parquet", "metadata.csv", "metadata
           "metadata.parquet")  # fmt: skip
 """A table of one of these names describes its folder."""
 
-_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
+_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather", ".npz")
 
 
 def table_inside(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 None of them is imported here: an object of theirs brings what is needed.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +31,10 @@ def from_pandas(frame: Any) -> Table:
     columns: dict[str, Store] = {}
     for place, name in enumerate(names):
         series = frame.iloc[:, place]
-        try:
-            columns[name] = tidy(_chunked(pa.Array.from_pandas(series)))
-        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        if series.dtype == object:
             columns[name] = store([None if _is_na(cell) else cell for cell in series.tolist()])
+        else:
+            columns[name] = tidy(_chunked(pa.Array.from_pandas(series)))
     return Table(columns)
 
 
@@ -42,7 +43,8 @@ def _chunked(array: Any) -> pa.ChunkedArray:
 
 
 def _is_na(cell: Any) -> bool:
-    return type(cell).__name__ in ("NAType", "NaTType")
+    nan = isinstance(cell, float) and math.isnan(cell)
+    return nan or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def from_polars(frame: Any) -> Table:

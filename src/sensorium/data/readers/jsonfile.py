@@ -9,9 +9,11 @@ from sensorium.core.errors import TableError, all_at_once
 from sensorium.data.readers import encoding as bytes_of
 from sensorium.data.readers import records
 from sensorium.data.readers.encoding import LineFault
-from sensorium.data.table import Table
+from sensorium.data.split import PARTS
+from sensorium.data.table import Table, stack
 
 _MOST = 20
+_PARTS = {word for words in PARTS.values() for word in words}
 
 
 def load(file: Path, encoding: str | None = None) -> Any:
@@ -31,6 +33,8 @@ def load(file: Path, encoding: str | None = None) -> Any:
 def from_data(data: Any, file: Path, names: Sequence[str] | None = None) -> Table:
     """Make a table of a list of objects, an object of lists (the columns), or a list of lists.
 
+    An object of train, valid and test lists becomes one table with a column ``split``.
+
     Args:
         data: what the file held.
         file: the file.
@@ -40,6 +44,10 @@ def from_data(data: Any, file: Path, names: Sequence[str] | None = None) -> Tabl
         TableError: it is no table.
     """
     if isinstance(data, Mapping) and data and all(isinstance(v, list) for v in data.values()):
+        if {str(name).lower() for name in data} <= _PARTS:
+            parts = [from_data(rows, file, names) for rows in data.values()]
+            split = [name for name, rows in data.items() for _ in rows]
+            return stack(parts).with_column("split", split)
         return records.from_columns(data, file.parent)
     if isinstance(data, Mapping):
         data = [data]
