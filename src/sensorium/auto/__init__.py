@@ -1,7 +1,7 @@
 """The one-line floor: choose parts from a schema, fit, report. Written with the parts alone."""
 
+from sensorium.auto.begin import fit
 from sensorium.auto.choose import Choice, choose
-from sensorium.auto.fit import fit
-from sensorium.auto.resume import resume
+from sensorium.auto.go_on import resume
 
 __all__ = ["Choice", "choose", "fit", "resume"]

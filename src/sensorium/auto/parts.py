@@ -21,6 +21,16 @@ class Parts:
     test: Table
     how: str
 
+    def with_schema(self, schema: Schema) -> "Parts":
+        """Show the same rows under another schema."""
+        train, valid, test = (t.with_schema(schema) for t in (self.train, self.valid, self.test))
+        return Parts(train, valid, test, self.how)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The sha256 of each part's cells."""
+        return tuple(table.fingerprint for table in (self.train, self.valid, self.test))
+
 
 @dataclass(frozen=True)
 class Ways:
@@ -77,17 +87,17 @@ def split_parts(
 
 
 def _named(table: Table, schema: Schema, ways: Ways, by: str) -> Parts:
-    parts = table.split(by=by)
-    words = [set(map(str, part.cells(by))) for part in parts]
-    if len(parts) == 3:
-        return Parts(*parts, f"by the column {by!r}")
-    if len(parts) != 2:
-        msg = f"the column {by!r} names {len(parts)} part(s); it must tell train from test"
+    train, *others = table.split(by=by)
+    how = f"by the column {by!r}"
+    if len(others) == 2:
+        return Parts(train, others[0], others[1], how)
+    if len(others) != 1:
+        msg = f"the column {by!r} names {1 + len(others)} part(s); it must tell train from test"
         raise TableError(msg)
-    shares = _shared(parts[0], schema, ways, 0.9, 0.1)
-    if any(str(word).lower().startswith("te") for word in words[1]):
-        return Parts(*shares, parts[1], f"by the column {by!r}; a tenth of train validates")
-    return Parts(shares[0], parts[1], shares[1], f"by the column {by!r}; a tenth of train tests")
+    kept, taken = _shared(train, schema, ways, 0.9, 0.1)
+    if any(str(word).lower().startswith("te") for word in others[0].cells(by)):
+        return Parts(kept, taken, others[0], f"{how}; a tenth of train validates")
+    return Parts(kept, others[0], taken, f"{how}; a tenth of train tests")
 
 
 def _shared(table: Table, schema: Schema, ways: Ways, *shares: float) -> tuple[Table, ...]:

@@ -1,9 +1,7 @@
 """run.json: what a fit was started with, so that it can be resumed, repeated and compared."""
 
 import json
-import platform
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import numpy as np
 from sensorium.auto.parts import Parts
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import ArtifactError
-from sensorium.data import Table, read
+from sensorium.data import read
 from sensorium.train import Plan
 
 FILE = "run.json"
@@ -26,8 +24,8 @@ class Record:
     """What a fit was started with.
 
     Attributes:
-        source: the table's path; None when it was an object in memory.
-        sources: paths of the validation and test tables, where they lie apart.
+        sources: paths of the table and, where they lie apart, of the validation and test tables;
+            None for what was an object in memory.
         fingerprints: the sha256 of the three parts.
         plan: how to train.
         reasons: why the parts were chosen.
@@ -35,9 +33,7 @@ class Record:
         how: how the rows were split.
     """
 
-    source: str | None
-    valid: str | None
-    test: str | None
+    sources: tuple[str | None, ...]
     fingerprints: tuple[str, ...]
     plan: Plan
     reasons: tuple[str, ...]
@@ -84,36 +80,30 @@ def parts_of(folder: Path, record: Record, source: Any = None) -> Parts:
     Errors:
         ArtifactError: the table is not to be had, or its rows have changed.
     """
-    if source is None and record.source is None:
+    path, *apart = record.sources
+    if source is None and path is None:
         msg = f"the fit in {folder} was made from a table in memory; pass it as source="
         raise ArtifactError(msg)
-    whole = read(record.source if source is None else source)
+    whole = read(path if source is None else source)
     with np.load(folder / ROWS, allow_pickle=False) as rows:
         index = {name: rows[name] for name in PARTS}
-    tables: dict[str, Table] = {}
-    for name in PARTS:
-        apart = {"valid": record.valid, "test": record.test}.get(name)
-        tables[name] = (read(apart) if apart else whole).take(index[name])
-    changed = [
-        name
-        for name, digest in zip(PARTS, record.fingerprints, strict=True)
-        if tables[name].fingerprint != digest
-    ]
+    train, valid, test = (
+        (read(extra) if extra else whole).take(index[name])
+        for name, extra in zip(PARTS, (None, *apart), strict=True)
+    )
+    parts = Parts(train, valid, test, record.how)
+    digests = zip(PARTS, parts.fingerprints, record.fingerprints, strict=True)
+    changed = [name for name, found, expected in digests if found != expected]
     if changed:
         msg = (
-            f"the {', '.join(changed)} rows of {record.source or 'the table'} have changed since "
-            f"the fit in {folder} began: bring the old table back, or start a new fit"
+            f"the {', '.join(changed)} rows of {path or 'the table'} have changed since the fit "
+            f"in {folder} began: bring the old table back, or start a new fit"
         )
         raise ArtifactError(msg)
-    return Parts(**tables, how=record.how)
+    return parts
 
 
 def command_line() -> str:
     """Give what was typed, or "" inside another program."""
     name = Path(sys.argv[0]).name
     return " ".join(["sensorium", *sys.argv[1:]]) if name.startswith("sensorium") else ""
-
-
-def machine() -> Mapping[str, str]:
-    """Name the interpreter and the system."""
-    return {"python": platform.python_version(), "system": platform.platform()}

@@ -51,7 +51,7 @@ def fit(
         "valid": valid, "test": test, "split": split, "group": group, "time": time,
         "minutes": minutes, "epochs": epochs, "damaged": damaged, "out": out, "seed": seed,
     }  # fmt: skip
-    settings = load_plan(plan).settings() if plan else {}
+    settings = load_plan(plan).keywords() if plan else {}
     settings |= {name: value for name, value in given.items() if value not in (None, [], {})}
     if "source" not in settings:
         raise typer.BadParameter("name a table, or a plan that names one", param_hint="TABLE")

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.auto.record import START, read_record
-from sensorium.config.plan_file import PARTS, Config, Source
-from sensorium.core.describe import PART, build, describe, keywords
+from sensorium.config.plan_file import Config, Source
+from sensorium.core.describe import PART, describe, keywords
 from sensorium.core.errors import PlanError
-from sensorium.core.schema import SCHEMA_PARTS, Schema
 from sensorium.encoders import Encoder
-from sensorium.model import INDEX
-from sensorium.store.folder import opened
+from sensorium.model import load
 
 
 def write_plan(config: Config) -> str:
@@ -48,31 +46,22 @@ def plan_of(folder: str | Path, parts: Mapping[str, type] | None = None) -> Conf
     """
     folder = Path(folder)
     record = read_record(folder)
-    if record.source is None:
+    source, valid, test = record.sources
+    if source is None:
         msg = f"the run in {folder} was made from a table in memory; save the table as a file"
         raise PlanError(msg)
-    content = opened(folder / START, INDEX)
-    known = {**SCHEMA_PARTS, **PARTS, **(parts or {})}
-    schema: Schema = build(content["schema"], known)
-    encoders: dict[str, Encoder] = {}
-    for name, part in content["encoders"].items():
-        encoders[name] = encoders[part] if isinstance(part, str) else build(part, known)
+    model = load(folder / START, parts=parts)
     table = Source(
-        record.source,
-        target=tuple(schema.targets),
-        inputs=tuple(schema.inputs),
-        valid=record.valid,
-        test=record.test,
-        group=schema.group,
-        damaged=content["damaged"],
+        source,
+        target=tuple(model.schema.targets),
+        inputs=tuple(model.schema.inputs),
+        valid=valid,
+        test=test,
+        group=model.schema.group,
+        damaged=model.prep.damaged,
     )
     return Config(
-        table,
-        schema.fields,
-        encoders,
-        build(content["fusion"], known),
-        build(content["task"], known),
-        record.plan,
+        table, model.schema.fields, model.encoders, model.fusion, model.task, record.plan
     )
 
 

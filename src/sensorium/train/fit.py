@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +109,7 @@ class Fit:
         """How many batches the whole fit has."""
         return self.epochs * self.steps_per_epoch
 
-    def _loader(self, epoch: int, start: int) -> Loader:
+    def _loader(self, epoch: int, start: int) -> Loader[Batch]:
         return Loader(
             self.train.batch,
             rows=len(self.train),
@@ -168,14 +168,15 @@ class Fit:
             return {}
         with self.average.applied() if self.average else nullcontext():
             outcome = collect(self.model, self.valid, rows_per_step=2 * self.plan.rows_per_step)
-        scores: dict[str, Mapping[str, float]] = {}
+        scores: dict[str, dict[str, float]] = {}
         values = []
         for target, head in self.model.task.heads.items():
             truth, decided = outcome.truth[target], outcome.decided[target]
             known = head.known(truth)
             if not known.any():
                 continue
-            scores[target] = head.metrics(truth[known], decided[known])
+            found = head.metrics(truth[known], decided[known])
+            scores[target] = {name: float(number) for name, number in found.items()}
             value = scores[target][head.primary]
             values.append(-value if head.lower_is_better else value)
         return {"valid": scores, "score": sum(values) / len(values) if values else None}

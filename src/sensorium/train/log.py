@@ -19,7 +19,7 @@ class Log:
                 from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
             except ImportError as error:
                 raise ExtraError("tensorboard", "tensorboard", "Plan(tensorboard=True)") from error
-            self._events = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+            self._events = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Write all records; the file always holds the whole history."""

@@ -44,7 +44,8 @@ def mixed_loss(
         return task.loss(wrapped(batch), batch)
     draws = numpy_generator(plan.seed, "mix", step)
     cut = bool(plan.cutmix) and (not plan.mixup or draws.random() < 0.5)
-    share = float(draws.beta(*[plan.cutmix if cut else plan.mixup] * 2))
+    alpha = plan.cutmix if cut else plan.mixup
+    share = float(draws.beta(alpha, alpha))
     order = torch.randperm(len(batch), generator=generator(plan.seed, "partner", step))
     order = order.to(next(iter(batch.columns.values())).present.device)
     if cut:

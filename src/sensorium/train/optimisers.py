@@ -11,7 +11,8 @@ from sensorium.train.plan import Plan
 
 def make_optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     """Make the plan's optimiser; vectors (biases, norms, tokens) get no weight decay."""
-    matrices, vectors = [], []
+    matrices: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
     for name, weight in trainable(model):
         decayed = weight.ndim >= 2 and "absent" not in name
         (matrices if decayed else vectors).append(weight)

@@ -53,8 +53,8 @@ def settle(model: nn.Module, plan: Plan, batches: Sequence[Batch], rows: int) ->
 
 def _bf16_is_fast(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _seconds_a_row(model: nn.Module, precision: str, batches: Sequence[Batch]) -> float:

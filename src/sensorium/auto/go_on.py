@@ -24,6 +24,5 @@ def resume(folder: str | Path, *, source: Any = None, quiet: bool = False) -> Ru
     record = read_record(folder)
     model = load(folder / START)
     parts = parts_of(folder, record, source)
-    tables = (t.with_schema(model.schema) for t in (parts.train, parts.valid, parts.test))
-    parts = type(parts)(*tables, how=parts.how)
+    parts = parts.with_schema(model.schema)
     return finish(model, parts, record, folder, resume=True, quiet=quiet)

@@ -94,8 +94,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     )  # fmt: skip
     if epochs is not None:
         choice = dataclasses.replace(choice, plan=dataclasses.replace(choice.plan, epochs=epochs))
-    parts = Parts(*(t.with_schema(choice.schema) for t in (parts.train, parts.valid, parts.test)),
-                  how=parts.how)  # fmt: skip
+    parts = parts.with_schema(choice.schema)
     folder = _folder(out, targets)
     sources = [str(s) if isinstance(s, str | Path) else None for s in (source, valid, test)]
     return _run(choice, parts, folder, sources, damaged, seed=seed, quiet=quiet)
@@ -115,10 +114,9 @@ def _run(
     ledger = Ledger()
     prep = Preprocess.fit(parts.train, choice.schema, damaged=damaged, ledger=ledger)
     model = Model(prep, encoders=choice.encoders, fusion=choice.fusion, task=choice.task, seed=seed)
-    tables = (parts.train, parts.valid, parts.test)
     record = Record(
-        *(str(Path(s).absolute()) if s else None for s in sources),
-        fingerprints=tuple(t.fingerprint for t in tables),
+        sources=tuple(str(Path(s).absolute()) if s else None for s in sources),
+        fingerprints=parts.fingerprints,
         plan=choice.plan,
         reasons=choice.reasons,
         command=command_line(),
