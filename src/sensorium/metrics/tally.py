@@ -5,6 +5,8 @@ takes ``weight`` of form [rows], or [draws rows] for many draws, and gives one n
 draw. So the costly part (sorting, choosing) is done once, not once a draw.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int, Num, Shaped
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ Score = np.float64 | NDArray[np.float64]
 Scores = NDArray[np.float64]
 """One number for each of several things, on the last axis."""
 
+Amount = np.number[Any] | NDArray[Any]
+"""A sum or a count, or one a draw."""
+
 Weight = Num[np.ndarray, " *draws rows"] | None
 """How much each row counts; None counts each once."""
 
@@ -24,24 +29,21 @@ def weights(rows: int, weight: Weight) -> Float[np.ndarray, " *draws rows"]:
     return np.ones(rows) if weight is None else np.asarray(weight, dtype=np.float64)
 
 
-def divide(
-    above: Score | Shaped[np.ndarray, " ..."], below: Score | Shaped[np.ndarray, " ..."]
-) -> Score:
+def divide(above: Amount, below: Amount) -> Score:
     """Divide; NaN where there is nothing to divide by."""
-    above, below = np.broadcast_arrays(above, below)
-    out = np.full(above.shape, np.nan)
-    np.divide(above, below, out=out, where=below != 0)
+    out = np.full(np.broadcast_shapes(np.shape(above), np.shape(below)), np.nan)
+    np.divide(above, below, out=out, where=np.not_equal(below, 0))
     return out[()]
 
 
-def share(above: Shaped[np.ndarray, " ..."], below: Shaped[np.ndarray, " ..."]) -> Scores:
+def share(above: NDArray[Any], below: NDArray[Any]) -> Scores:
     """Divide each by each; 0 where there is nothing to divide by."""
     out = np.zeros(np.shape(below))
     np.divide(above, below, out=out, where=below != 0)
     return out
 
 
-def mean(values: Num[np.ndarray, " rows"], weight: Weight = None) -> Score:
+def mean(values: Shaped[np.ndarray, " rows"], weight: Weight = None) -> Score:
     """Average one number a row; NaN when no row counts."""
     each = weights(len(values), weight)
     return divide(each @ values.astype(np.float64), each.sum(-1))
@@ -57,7 +59,7 @@ def grouped(
     weight: Float[np.ndarray, " *draws rows"], group: Int[np.ndarray, " rows"], groups: int
 ) -> Float[np.ndarray, " *draws groups"]:
     """Sum the weights of each group's rows."""
-    if weight.ndim == 1:
+    if weight.ndim == 1 and len(group):
         return np.bincount(group, weights=weight, minlength=groups)
     sums = np.zeros((*weight.shape[:-1], groups))
     if len(group):

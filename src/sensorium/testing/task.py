@@ -365,7 +365,7 @@ def answer_again(folder: Path) -> None:
     task.load_state_dict(load_file(folder / WEIGHTS))
     given = load_file(folder / GIVEN)
     columns = {
-        target: Column(*(given[f"{target}/{name}"] for name in ("values", "mask", "present")))
+        target: Column(*(given[f"{target}/{n}"].clone() for n in ("values", "mask", "present")))
         for target in steps
     }
     rows = len(next(iter(columns.values())).present)
