@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
+from numpy.typing import NDArray
 
 from sensorium.core.errors import CellError
 from sensorium.media.limits import check_pixels
@@ -31,7 +32,7 @@ def as_pixels(cell: Any, max_pixels: int) -> UInt8[np.ndarray, " height width *c
     return _whole(array)
 
 
-def as_array(cell: Any, what: str) -> np.ndarray[Any, Any]:
+def as_array(cell: Any, what: str) -> NDArray[Any]:
     """Turn an array-like cell into a numpy array of numbers.
 
     Errors:
@@ -55,7 +56,7 @@ def as_array(cell: Any, what: str) -> np.ndarray[Any, Any]:
     return array
 
 
-def _channels_last(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _channels_last(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
         array = array.transpose(1, 2, 0)
     if array.ndim == 3 and array.shape[2] == 1:
@@ -65,7 +66,7 @@ def _channels_last(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array
 
 
-def _whole(array: np.ndarray[Any, Any]) -> UInt8[np.ndarray, " height width *channels"]:
+def _whole(array: NDArray[Any]) -> UInt8[np.ndarray, " height width *channels"]:
     if array.size and not np.isfinite(array).all():
         raise CellError("a picture array with NaN or inf in it", "correct the array")
     low, high = float(array.min()), float(array.max())

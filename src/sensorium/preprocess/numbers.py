@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
+from numpy.typing import NDArray
 
 from sensorium.core.errors import CellError
 
@@ -33,7 +34,7 @@ class ChannelScaling:
         spread = np.sqrt(squares / steps)
         self.deviation = np.where(spread > 1e-12 * np.maximum(1, np.abs(self.mean)), spread, 1.0)
 
-    def __call__(self, array: Float32[np.ndarray, "*time channels"]) -> np.ndarray[Any, Any]:
+    def __call__(self, array: Float32[np.ndarray, "*time channels"]) -> NDArray[Any]:
         """Standardise."""
         return np.asarray(np.clip((array - self.mean) / self.deviation, -LIMIT, LIMIT), np.float32)
 
@@ -47,7 +48,7 @@ class ChannelScaling:
         self.deviation = np.array(state["deviation"], np.float64)
 
 
-def finite(array: np.ndarray[Any, Any], what: str) -> np.ndarray[Any, Any]:
+def finite(array: NDArray[Any], what: str) -> NDArray[Any]:
     """Check that there are numbers and that all are finite in 32 bits, and give float32.
 
     Errors:
