@@ -238,7 +238,7 @@ def test_what_is_no_plan_says_why(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"nothing\.toml cannot be read as a plan"):
         load_plan(tmp_path / "nothing.toml")
     with pytest.raises(PlanError, match=r"cannot be read as a plan: .*line 1"):
-        load_plan(write(tmp_path, "table = "))
+        load_plan(write(tmp_path, "table = {\n"))
     file = tmp_path / "latin.toml"
     file.write_bytes('[table]\nsource = "größe.csv"'.encode("latin-1"))
     with pytest.raises(PlanError, match="cannot be read as a plan"):

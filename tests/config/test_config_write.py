@@ -8,7 +8,7 @@ import pytest
 from sensorium.config import Config, Source, load_plan, parse_plan, write_plan
 from sensorium.core.describe import describe
 from sensorium.core.errors import PlanError
-from sensorium.core.schema import FIELDS, Audio, Image, Text
+from sensorium.core.schema import FIELDS, Image, Text
 from sensorium.encoders import ResNet
 from sensorium.fusion import Concat
 from sensorium.tasks import Classify, Regress, Several
@@ -34,7 +34,7 @@ def whole() -> Config:
     photo = ResNet(width=16)
     return Config(
         Source("rows.csv", target=("mood", "price"), inputs=("a photo", "right"), group="shop"),
-        fields={"a photo": Image(size=32), "voice": Audio(seconds=0.5)},
+        fields={"a photo": Image(size=32), "right": Image(size=32, channels=1)},
         encoders={"a photo": photo, "right": photo},
         fusion=Concat(width=16),
         task=Several(Classify("mood", class_weights={"sehr gut": 2.0}), Regress("price")),
@@ -96,4 +96,4 @@ def test_what_toml_cannot_say_is_refused() -> None:
 def test_a_file_that_was_written_can_be_loaded(tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(write_plan(whole()), encoding="utf-8")
-    assert load_plan(file).source == tmp_path / "rows.csv"
+    assert load_plan(file).keywords()["source"] == tmp_path / "rows.csv"
