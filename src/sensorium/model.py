@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import sensorium
-from sensorium.core.batch import Batch, Features
+from sensorium.core.batch import Batch, Encoded, Features
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Fault, Ledger
@@ -116,7 +116,14 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch) -> Features:
         """Encode each column, fuse, and compute the task's raw outputs."""
-        encoded = {name: part(batch.columns[name]) for name, part in self.encoders.items()}
+        return self.conclude(self.encode(batch), batch)
+
+    def encode(self, batch: Batch) -> dict[str, Encoded]:
+        """Do the first half, the costly one: encode each column by itself."""
+        return {name: part(batch.columns[name]) for name, part in self.encoders.items()}
+
+    def conclude(self, encoded: Mapping[str, Encoded], batch: Batch) -> Features:
+        """Do the second half: fuse encoded columns and compute the task's raw outputs."""
         features: Features = self.task(self.fusion(encoded), batch)
         return features
 

@@ -1,24 +1,28 @@
 """The same rows once more, altered: columns taken away or shuffled, many alterations a batch.
 
-Each batch is put together once and then goes through the model as often as there are alterations.
+Each batch is encoded once, column by column, which is most of the work; then the encoded columns
+are altered and concluded from as often as there are alterations. That is the same as altering the
+cells, because an encoder looks at nothing but its own column, row by row.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
-from sensorium.core.batch import Batch
+from sensorium.core.batch import Batch, Encoded
 from sensorium.core.seed import generator
 from sensorium.model import Model
 from sensorium.preprocess import Shelf
 from sensorium.tasks.head import Array
 
-Alter = Callable[[Batch, int], Batch]
-"""Alters a batch; the number is the batch's, for random draws."""
+Columns = Mapping[str, Encoded]
+
+Alter = Callable[[Columns, int], dict[str, Encoded]]
+"""Alters encoded columns; the number is the batch's, for random draws."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,10 @@ class Only:
     """Leave nothing but some columns."""
 
     columns: tuple[str, ...]
-    inputs: tuple[str, ...]
 
-    def __call__(self, batch: Batch, _number: int) -> Batch:
-        """Take all other inputs away."""
-        return batch.without(*(name for name in self.inputs if name not in self.columns))
+    def __call__(self, encoded: Columns, _number: int) -> dict[str, Encoded]:
+        """Take all others away."""
+        return {n: e if n in self.columns else absent(e) for n, e in encoded.items()}
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,22 @@ class Shuffled:
     seed: int
     repeat: int = 0
 
-    def __call__(self, batch: Batch, number: int) -> Batch:
+    def __call__(self, encoded: Columns, number: int) -> dict[str, Encoded]:
         """Shuffle the rows of these columns together."""
+        rows = len(next(iter(encoded.values())).present)
         draw = generator(self.seed, "shuffle", *self.columns, self.repeat, number)
-        order = torch.randperm(len(batch), generator=draw)
-        moved = {name: batch.columns[name].rows(order) for name in self.columns}
-        return replace(batch, columns={**batch.columns, **moved})
+        order = torch.randperm(rows, generator=draw)
+        return {n: dealt(e, order) if n in self.columns else e for n, e in encoded.items()}
+
+
+def absent(encoded: Encoded) -> Encoded:
+    """Take a column away."""
+    return Encoded(*(torch.zeros_like(x) for x in (encoded.tokens, encoded.mask, encoded.present)))
+
+
+def dealt(encoded: Encoded, order: Int[torch.Tensor, " rows"]) -> Encoded:
+    """Give the rows of a column in another order."""
+    return Encoded(encoded.tokens[order], encoded.mask[order], encoded.present[order])
 
 
 def altered(
@@ -72,19 +85,27 @@ def altered(
     Returns:
         What the model decided, by alteration, then by target.
     """
+    was_training = model.training
+    model.eval()
     seen: dict[Any, list[dict[str, Array]]] = {name: [] for name in alterations}
     chunks = np.array_split(places, max(1, -(-len(places) // rows_per_step)))
     for number, chunk in enumerate(chunks if alterations else ()):
-        batch = shelf.batch(chunk.tolist()).without(*without)
-        for name, alter in alterations.items():
-            seen[name].append(decide(model, alter(batch, number)))
+        batch = shelf.batch(chunk.tolist()).without(*without).to(model.device)
+        for name, decided in _decided(model, batch, alterations, number):
+            seen[name].append(decided)
+    model.train(was_training)
     return {
         name: {target: np.concatenate([step[target] for step in steps]) for target in steps[0]}
         for name, steps in seen.items()
     }
 
 
-def decide(model: Model, batch: Batch) -> dict[str, Array]:
-    """Answer one batch, by target."""
-    outputs = model.features(batch).outputs
-    return {target: head.decide(outputs[target]) for target, head in model.task.heads.items()}
+@torch.inference_mode()
+def _decided(
+    model: Model, batch: Batch, alterations: Mapping[Any, Alter], number: int
+) -> list[tuple[Any, dict[str, Array]]]:
+    heads, encoded, answers = model.task.heads, model.encode(batch), []
+    for name, alter in alterations.items():
+        outputs = model.conclude(alter(encoded, number), batch).outputs
+        answers.append((name, {target: h.decide(outputs[target]) for target, h in heads.items()}))
+    return answers

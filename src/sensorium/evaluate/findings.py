@@ -138,7 +138,8 @@ class _Sample:
     ) -> "_Sample":
         place = np.full(len(outcome.rows), -1)
         place[judged.index] = np.arange(len(judged))
-        kept = np.flatnonzero(place[runs.places] >= 0)
+        order = np.argsort(place[runs.places], kind="stable")
+        kept = order[place[runs.places[order]] >= 0]
         rows = place[runs.places[kept]]
         groups = referee.resamples.groups
         some = replace(

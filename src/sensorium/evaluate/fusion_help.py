@@ -171,7 +171,7 @@ def _sentence(
     rows = count(len(referee.truth), "row")
     fused = f"fusing {listed(names)} gives {title(referee.primary)} {number(whole.value)}"
     against = f"against {number(score.value)} of {name} alone"
-    ends = f"(95 % interval {gain.ends})"
+    ends = f"(95\u00a0% interval {gain.ends})"
     if verdict == "yes":
         return f"Yes: {fused} {against}, better by {number(gain.value)} {ends}."
     if verdict == "no" and gain.high < 0:

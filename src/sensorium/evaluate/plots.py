@@ -109,7 +109,7 @@ def confusion_plot(found: Confusion) -> Markup | None:
             to_rgba(MAIN if down == across else BAD, 0.08 + 0.77 * shares[down, across])
             for down, across in zip(downs, acrosses, strict=True)
         ]
-        axes.add_collection(PolyCollection(corners, facecolor=colours, edgecolor="none"))
+        axes.add_collection(PolyCollection(list(corners), facecolor=colours, edgecolor="none"))
         if len(found.true) <= WRITTEN_CLASSES:
             for down, across in zip(downs.tolist(), acrosses.tolist(), strict=True):
                 text = f"{found.counts[down, across]:,}"

@@ -58,17 +58,22 @@ def run_altered(model: Model, shelf: Shelf, *, without: Sequence[str] = (), seed
     inputs = {name: f for name, f in model.schema.inputs.items() if name not in without}
     parts = modalities(inputs)
     tried = subsets(list(parts)) if len(parts) > 1 else []
-    alone = alterations_of([s for s in tried if len(s) == 1], parts, model.names)
-    some = alterations_of([s for s in tried if 1 < len(s) < len(parts)], parts, model.names)
+    alone = alterations_of([s for s in tried if len(s) == 1], parts)
+    some = alterations_of([s for s in tried if 1 < len(s) < len(parts)], parts)
     shuffled = shuffles(inputs, seed)
     most = max(LEAST, min(MOST, PASSES // (len(shuffled) + len(some))))
     places = numpy_generator(seed, "sample").permutation(len(shelf))[:most]
-    everything = np.arange(len(shelf))
-    single = altered(model, shelf, everything, alone, without=without)
+    whole = len(places) == len(shelf)
+    found = altered(
+        model, shelf, places, {**shuffled, **some, **(alone if whole else {})}, without=without
+    )
+    if not whole:
+        found |= altered(model, shelf, np.arange(len(shelf)), alone, without=without)
+    order = np.argsort(places) if whole else slice(None)
     return Runs(
         modalities=parts,
-        alone={name: answers for (name,), answers in single.items()},
+        alone={name: {t: a[order] for t, a in found[(name,)].items()} for (name,) in alone},
         places=places,
-        shuffled=altered(model, shelf, places, shuffled, without=without),
-        subsets=altered(model, shelf, places, some, without=without),
+        shuffled={key: found[key] for key in shuffled},
+        subsets={names: found[names] for names in some},
     )

@@ -39,12 +39,11 @@ def subsets(names: Sequence[str]) -> list[Subset]:
 
 
 def alterations_of(
-    tried: Iterable[Subset], modalities: Mapping[str, Sequence[str]], inputs: Sequence[str]
+    tried: Iterable[Subset], modalities: Mapping[str, Sequence[str]]
 ) -> dict[Subset, Alter]:
     """Give the alteration that leaves each subset."""
     return {
-        names: Only(tuple(chain.from_iterable(modalities[n] for n in names)), tuple(inputs))
-        for names in tried
+        names: Only(tuple(chain.from_iterable(modalities[n] for n in names))) for names in tried
     }
 
 
