@@ -1,7 +1,21 @@
 """Tables: reading them, telling the kinds of their columns, splitting and serving their rows."""
 
 from sensorium.data.infer import Finding, Inference, infer
+from sensorium.data.inspect import inspect
+from sensorium.data.inspection import Inspection
+from sensorium.data.loader import Loader
 from sensorium.data.read import read
 from sensorium.data.table import Row, Table, stack
 
-__all__ = ["Finding", "Inference", "Row", "Table", "infer", "read", "stack"]
+__all__ = [
+    "Finding",
+    "Inference",
+    "Inspection",
+    "Loader",
+    "Row",
+    "Table",
+    "infer",
+    "inspect",
+    "read",
+    "stack",
+]

@@ -86,3 +86,8 @@ def pick(column: Store, index: NDArray[np.int64]) -> list[Any]:
     if len(index) == len(column) and np.array_equal(index, np.arange(len(column))):
         return list(column.to_pylist())
     return list(column.take(pa.array(index)).to_pylist())
+
+
+def is_nested(cell: Any) -> bool:
+    """Tell whether a cell holds several things: a list, tuple or dict."""
+    return isinstance(cell, list | tuple | dict)

@@ -46,7 +46,7 @@ class Inference:
     Attributes:
         schema: the schema.
         findings: one for each column, in the table's order.
-        split: the column that names train, valid and test rows, if there is one.
+        split: the column that names the rows to train and to test on, if there is one.
     """
 
     schema: Schema
@@ -88,7 +88,8 @@ def infer(
         targets=_fields(found, "target", targets),
         group=group,
     )
-    split = next((name for name, finding in found.items() if finding.role == "split"), None)
+    named = [name for name, finding in found.items() if finding.role == "split"]
+    split = next((name for name in named if _has_train(table, name)), None)
     return Inference(schema, found, split)
 
 
@@ -152,6 +153,11 @@ class _Wanted:
         if self.inputs is not None:
             return "left out", f"{told.reason}; not asked for"
         return ("input" if told.useful else "left out"), told.reason
+
+
+def _has_train(table: Table, name: str) -> bool:
+    cells = table.with_schema(None).cells(name)
+    return any(str(cell).strip().lower() in splits.PARTS["train"] for cell in cells)
 
 
 def _is_split(sample: Sample) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sensorium.core.schema import Category, Date, Field, Flag, Number
 from sensorium.data import media_kind, sizing
-from sensorium.data.sample import Sample
+from sensorium.data.sample import Sample, parsed_number, word_count
 
 MOST_SMALL = 20
 """A whole-number target of at most so many different values is a category."""
@@ -39,6 +39,7 @@ _ID_NAME = re.compile(
 )
 _CODE_NAME = re.compile(r"(zip|postal|post)[_\s-]?code|^zip$|^plz$|邮编", re.I)
 _ID_CELL = re.compile(r"^[!-~]+$")
+_DIGIT = re.compile(r"\d")
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)")
 _FORMS = (
     "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y", "%d.%m.%Y %H:%M",
@@ -87,8 +88,9 @@ def _lists(sample: Sample) -> Told | None:
 
 def _names(sample: Sample) -> Told:
     items = [item for cell in sample.cells for item in cell]
-    if len(set(items)) > 0.5 * len(items) and np.mean([item.count(" ") for item in items]) >= 3:
-        reason = "lists of sentences; make one row of each to learn from them"
+    long = np.mean([word_count(item) for item in items]) >= 3
+    if len(set(items)) > 0.5 * len(items) and long:
+        reason = f"lists of sentences; table.explode({sample.name!r}) makes a row of each"
         return Told(sizing.text(items), reason, useful=False)
     return Told(Category(many=True), f"lists of names, {len(set(items)):,} different")
 
@@ -161,7 +163,7 @@ def _number(sample: Sample) -> Told | None:
         return None
     values = np.asarray(sample.cells, dtype=np.float64)
     values = values[np.isfinite(values)]
-    span = f"numbers from {values.min():g} to {values.max():g}" if len(values) else "numbers"
+    span = f"numbers from {values.min():,.7g} to {values.max():,.7g}" if len(values) else "numbers"
     if len(values) and values.min() >= 0 and _is_long_tailed(values):
         return Told(Number(scaling="log"), f"{span}, long-tailed")
     return Told(Number(), span)
@@ -176,23 +178,16 @@ def _written_numbers(sample: Sample) -> Told | None:
     """Words most of which are numbers; "007" is none."""
     if not sample.is_text or any(_has_leading_zero(text) for text in sample.texts):
         return None
-    numbers = [value for value in map(_value, sample.texts) if value is not None]
+    numbers = [value for value in map(parsed_number, sample.texts) if value is not None]
     if len(numbers) < _ENOUGH * len(sample):
         return None
-    odd = next((text for text in sample.texts if _value(text) is None), None)
+    odd = next((text for text in sample.texts if parsed_number(text) is None), None)
     tail = f"; not all: {odd!r}" if odd else ""
     return Told(Number(), f"{len(numbers) / len(sample):.1%} of the words are numbers{tail}")
 
 
 def _has_leading_zero(text: str) -> bool:
     return len(text) > 1 and text[0] == "0" and text.isdigit()
-
-
-def _value(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _joined(sample: Sample) -> Told | None:
@@ -214,8 +209,12 @@ def _joined(sample: Sample) -> Told | None:
 def _ids(sample: Sample) -> Told | None:
     if not sample.is_text or sample.target or len(sample) < 10:
         return None
-    if sample.distinct_share == 1 and sample.share(_ID_CELL.match) == 1:
+    if sample.distinct_share <= 0.5 or sample.share(_ID_CELL.match) < 1:
+        return None
+    if sample.distinct_share == 1:
         return Told(Category(), "every row has another word without spaces: an id", useful=False)
+    if sample.share(_DIGIT.search) >= _ENOUGH:
+        return Told(Category(), "codes with digits that hardly recur", useful=False)
     return None
 
 

@@ -14,6 +14,7 @@ from sensorium.data.table import Table
 
 _PEEK = 256
 _MOST = 10_000
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]")
 
 
@@ -30,6 +31,17 @@ def word_count(text: str) -> float:
     """Count words; in scripts without spaces two letters count as a word."""
     wide = len(_CJK.findall(text))
     return wide / 2 + len(_CJK.sub(" ", text).split())
+
+
+def parsed_number(text: str) -> float | None:
+    """Read a number as people write it (1200.5, 1,200.5, 1e3); None if it is none."""
+    text = text.strip()
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,27 @@ class Table:
         columns = {**self._columns, name: whole}
         return Table(columns, schema=self.schema, folder=self.folder, index=self._index)
 
+    def explode(self, name: str) -> "Table":
+        """Make one row of each item of a column of lists; the other cells are repeated.
+
+        Rows whose cell is missing or an empty list are left out; row ids are counted anew.
+
+        Errors:
+            TableError: a cell that is no list, or no item at all.
+        """
+        cells = self.with_schema(None).cells(name)
+        odd = [row for row, cell in enumerate(cells) if not isinstance(cell, list | tuple | None)]
+        if odd:
+            msg = f"column {name!r} holds no list in {len(odd)} rows, the first is row {odd[0]}"
+            raise TableError(msg)
+        items = [item for cell in cells for item in cell or ()]
+        if not items:
+            msg = f"column {name!r} holds no items"
+            raise TableError(msg)
+        places = np.repeat(self._index, [len(cell or ()) for cell in cells])
+        columns = {n: store(pick(column, places)) for n, column in self._columns.items()}
+        return Table({**columns, name: store(items)}, schema=self.schema, folder=self.folder)
+
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a column."""
         return name in self._columns

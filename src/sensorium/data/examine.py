@@ -1,0 +1,140 @@
+"""Examining one column: every cell checked, some media decoded whole, the facts and the faults."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sensorium.core.errors import CellError
+from sensorium.core.faults import Fault
+from sensorium.core.schema import Audio, Field, Image, Series, Text
+from sensorium.data import facts
+from sensorium.data.checks import check
+from sensorium.data.sample import is_missing
+from sensorium.data.table import Table, located
+from sensorium.media import file_named
+
+DECODED = 200
+"""So many media cells of a column are decoded whole, evenly spaced over the table."""
+
+_BLOCK = 2_048
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a column's cells are like.
+
+    Attributes:
+        missing: missing cells.
+        faults: damaged cells.
+        facts: balance, sizes, durations, lengths.
+        decoded: media cells that were decoded whole; the rest by header only.
+        seconds: to decode the whole column on one core, by measure; 0 for what is not media.
+        bytes: of the clean column in memory, by estimate.
+    """
+
+    missing: int
+    faults: tuple[Fault, ...]
+    facts: facts.Facts
+    decoded: int
+    seconds: float
+    bytes: int
+
+
+def examine(table: Table, name: str, field: Field, *, thorough: bool = False) -> Examined:
+    """Examine a column.
+
+    Args:
+        table: the table.
+        name: the column.
+        field: what its cells should be.
+        thorough: decode every media cell whole.
+    """
+    whole = _chosen(len(table), thorough=thorough) if field.media else set()
+    missing, decoded, seconds = 0, 0, 0.0
+    found, faults = [], []
+    for places, cells in _blocks(table, name, field):
+        present = [(place, cell) for place, cell in zip(places, cells, strict=True)
+                   if not is_missing(cell)]  # fmt: skip
+        missing += len(cells) - len(present)
+        for (place, cell), got in zip(present, _each(present, field, whole), strict=True):
+            if isinstance(got.found, CellError):
+                faults.append(_fault(table.row_ids[place], name, cell, got.found))
+            else:
+                found.append(got.found if field.media else cell)
+            decoded += place in whole
+            seconds += got.seconds
+    every = seconds / decoded * (len(table) - missing) if decoded else 0.0
+    told = facts.of_column(field, found)
+    return Examined(missing, tuple(faults), told, decoded, every, _bytes(field, found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    found: Any
+    seconds: float
+
+
+def _chosen(count: int, *, thorough: bool) -> set[int]:
+    most = count if thorough else min(count, DECODED)
+    return set(np.linspace(0, count - 1, most).round().astype(int).tolist())
+
+
+def _blocks(table: Table, name: str, field: Field) -> Iterator[tuple[range, list[Any]]]:
+    bare = table.with_schema(None)
+    for start in range(0, len(table), _BLOCK):
+        places = range(start, min(start + _BLOCK, len(table)))
+        cells = bare.slice(places.start, places.stop).cells(name)
+        if field.media:
+            cells = [located(cell, table.folder) for cell in cells]
+        yield places, cells
+
+
+def _each(cells: list[tuple[int, Any]], field: Field, whole: set[int]) -> Iterator[_Got]:
+    one = partial(_checked, field, whole)
+    if not field.media:
+        yield from map(one, cells)
+        return
+    with ThreadPoolExecutor(_THREADS) as threads:
+        yield from threads.map(one, cells)
+
+
+def _checked(field: Field, whole: set[int], numbered: tuple[int, Any]) -> _Got:
+    """Check a cell by its header, and decode it if it was chosen."""
+    place, cell = numbered
+    try:
+        found = check(cell, field)
+        start = time.thread_time()
+        if place in whole:
+            check(cell, field, decode=True)
+        return _Got(found, time.thread_time() - start)
+    except CellError as error:
+        return _Got(error, 0.0)
+
+
+def _fault(row: int, name: str, cell: Any, error: CellError) -> Fault:
+    file = file_named(cell) if not isinstance(cell, str) else ""
+    return Fault(row, name, error.found, file, error.advice)
+
+
+def _bytes(field: Field, found: list[Any]) -> int:
+    """Estimate the clean column's size: pictures as bytes, sounds as 16 bits, the rest as 32."""
+    match field:
+        case Image():
+            return len(found) * field.size**2 * field.channels
+        case Audio():
+            lengths = [min(of.seconds, field.seconds) for of in found]
+            return int(sum(lengths) * field.rate * 2)
+        case Series():
+            return int(sum(4 * of.channels * min(of.steps, field.max_steps) for of in found))
+        case Text():
+            return sum(len(str(cell)) for cell in found)
+        case _ if found and hasattr(found[0], "steps"):
+            return sum(4 * int(of.steps) for of in found)
+        case _:
+            return len(found) * 8
