@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,8 @@ BLOCK = 4_096
 """So many raw cells are held at a time."""
 
 
+@runtime_checkable
+@runtime_checkable
 class Table(Protocol):
     """What is asked of a table."""
 
