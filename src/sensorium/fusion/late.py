@@ -6,14 +6,13 @@ a row. Decisions on numbers are values.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sensorium.core.batch import Encoded, Fused
-from sensorium.core.errors import PartError
+from sensorium.core.errors import PartError, nearest
 from sensorium.fusion.fusion import Fusion, as_fused, averaged, stacked
 
 COMBINE = ("mean", "weight", "product", "vote", "stack")
@@ -67,21 +66,20 @@ class Late(Fusion):
       weights depend on which columns are present (Sill et al. 2009).
     """
 
-    def __init__(
-        self,
-        width: int,
-        combine: Literal["mean", "weight", "product", "vote", "stack"] = "mean",
-    ) -> None:
+    def __init__(self, width: int, combine: str = "mean") -> None:
         """Choose how to combine.
 
         Args:
             width: the common width.
             combine: one of the ways above.
+
+        Errors:
+            PartError: ``combine`` is none of them.
         """
         super().__init__(width)
         self.combine = combine
         if combine not in COMBINE:
-            msg = f"Late combines by one of {COMBINE}, found {combine!r}"
+            msg = f"Late cannot combine by {combine!r}{nearest(combine, COMBINE)}"
             raise PartError(msg)
 
     def build(self, parts: int) -> None:

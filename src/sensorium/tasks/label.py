@@ -1,7 +1,7 @@
 """Tasks that answer with names: Classify, one of several; Tag, any number of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from sensorium.tasks.heads import Heads
 from sensorium.tasks.tag_head import TagHead
 from sensorium.tasks.task import Task
 
-ClassWeights = Literal["balanced"] | Mapping[str, float] | None
+ClassWeights = str | Mapping[str, float] | None
 
 
 class Classify(Task):

@@ -1,7 +1,7 @@
 """The head of a target that is a number: one output, learned in scaled units, told in its own."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head
 
 
+@runtime_checkable
 class Scale(Protocol):
     """What a fitted number step must be able to do."""
 
