@@ -4,6 +4,7 @@ Legend: sizes in px, rate in Hz.
 """
 
 import io
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,15 @@ def picture(cell: Any, field: Image | None = None) -> Picture:
             raise CellError(f"an array of shape {shape}", "give height x width x channels")
         return Picture(shape[1], shape[0], len(shape) == 2 or 1 in shape)
     try:
-        opened = cell if source is None else Pillow.open(_stream(source), formats=FORMATS)
+        opened = (
+            nullcontext(cell) if source is None else Pillow.open(_stream(source), formats=FORMATS)
+        )
+        with opened as found:
+            width, height, mode = found.width, found.height, found.mode
     except FAILURES as error:
         raise damaged("picture, or not a picture", error) from error
-    check_pixels(opened.width, opened.height, (field or Image()).max_pixels)
-    return Picture(opened.width, opened.height, opened.mode in ("1", "L", "I;16"))
+    check_pixels(width, height, (field or Image()).max_pixels)
+    return Picture(width, height, mode in ("1", "L", "I;16"))
 
 
 def sound(cell: Any, field: Audio | None = None) -> Sound:
@@ -84,13 +89,15 @@ def sound(cell: Any, field: Audio | None = None) -> Sound:
             try:
                 header = soundfile.info(_stream(source))
             except (OSError, RuntimeError, ValueError, TypeError) as error:
-                raise damaged("sound, or not a sound", error) from error
+                why = getattr(error, "error_string", error)  # without the file's name
+                raise damaged("sound, or not a sound", why) from error
             frames, rate = header.frames, header.samplerate
     if frames < 1 or rate < 1:
         raise CellError("a sound of zero samples", "replace it, or leave the cell empty")
     most = (field or Audio()).max_seconds
     if frames / rate > most:
-        raise CellError(f"a sound of {frames / rate:,.0f} s, more than the {most:,.0f} s allowed")
+        found = f"a sound of {frames / rate:,.0f} s, more than the {most:,.0f} s allowed"
+        raise CellError(found, "cut it, or raise Audio(max_seconds=...)")
     return Sound(rate, frames / rate)
 
 

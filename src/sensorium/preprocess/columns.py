@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 
 from sensorium.core.batch import Column
 
-Row = Shaped[np.ndarray, " *shape"]
+Row = Shaped[np.ndarray, " ..."]
 
 
 def dense(
