@@ -1,0 +1,106 @@
+"""Text encoders against hand computations: bags, hashes, dropped tokens, stems."""
+
+import torch
+
+from sensorium.core.batch import Column, Layout
+from sensorium.encoders import Encoder, NGrams, TextLSTM, TextTransformer, WordVectors
+from sensorium.encoders.ngrams import grams, hash_grams
+from sensorium.encoders.text import UNKNOWN, drop_tokens
+
+LAYOUT = Layout("text", vocabulary=20, length=6)
+IDS = torch.tensor([[5, 9, 5, 9], [7, 3, 0, 0]])
+
+
+def texts(ids: torch.Tensor = IDS) -> Column:
+    return Column(ids, ids > 0, (ids > 0).any(1))
+
+
+def ready(encoder: Encoder) -> Encoder:
+    torch.manual_seed(0)
+    encoder.setup(LAYOUT)
+    return encoder.eval()
+
+
+def test_dropped_tokens_become_unknown_and_padding_stays() -> None:
+    torch.manual_seed(0)
+    ids = torch.full((100, 50), 7)
+    ids[:, 40:] = 0
+    dropped = drop_tokens(ids, 0.3, training=True)
+    assert set(dropped.unique().tolist()) == {0, UNKNOWN, 7}
+    assert not dropped[:, 40:].any()
+    assert 0.27 < (dropped[:, :40] == UNKNOWN).float().mean() < 0.33
+    assert torch.equal(drop_tokens(ids, 0.3, training=False), ids)
+
+
+def test_the_same_run_of_words_has_the_same_bucket_anywhere() -> None:
+    buckets = hash_grams(IDS, 2, 1_000)
+    assert buckets[0, 0] == buckets[0, 2]
+    assert len({*buckets[0, :2].tolist(), *buckets[1].tolist()}) == 5
+    assert hash_grams(torch.tensor([[5, 9]]), 2, 1_000)[0, 0] == buckets[0, 0]
+    assert hash_grams(torch.tensor([[9, 5]]), 2, 1_000)[0, 0] != buckets[0, 0]
+
+
+def by_hand(run: list[int], buckets: int) -> int:
+    """Hash a run as ``hash_grams`` says it does, in Python's own numbers."""
+    mixed = len(run)
+    for token in run:
+        mixed = (mixed ^ token) * 0x9E3779B97F4A7C15 % 2**64
+        signed = mixed - 2**64 if mixed >= 2**63 else mixed
+        mixed = (signed ^ (signed >> 29)) % 2**64
+    return (mixed - 2**64 if mixed >= 2**63 else mixed) % buckets
+
+
+def test_hashes_are_the_same_on_every_machine() -> None:
+    ids = torch.tensor([[1, 2, 31_999]])
+    assert hash_grams(ids, 3, 10_007).tolist() == [[by_hand([1, 2, 31_999], 10_007)]]
+    pairs = [by_hand([1, 2], 20_000), by_hand([2, 31_999], 20_000)]
+    assert hash_grams(ids, 2, 20_000).tolist() == [pairs]
+
+
+def test_hashes_spread_evenly() -> None:
+    pairs = torch.cartesian_prod(torch.arange(200), torch.arange(200))
+    counts = torch.bincount(hash_grams(pairs, 2, 100).flatten(), minlength=100).float()
+    assert counts.min() > 320
+    assert counts.max() < 480
+
+
+def test_only_runs_without_padding_are_real() -> None:
+    runs, real = grams(IDS, IDS > 0, longest=3, buckets=100)
+    assert runs.shape == (2, 3 + 2)
+    assert real.tolist() == [[True] * 5, [True, False, False, False, False]]
+    short, none = grams(IDS[:, :1], IDS[:, :1] > 0, longest=3, buckets=100)
+    assert short.shape == none.shape == (2, 0)
+
+
+def test_a_bag_is_the_sum_of_its_rows_over_the_root_of_their_number() -> None:
+    encoder = ready(NGrams(width=4, longest=2, buckets=50))
+    pair = int(hash_grams(torch.tensor([[7, 3]]), 2, 50)) + LAYOUT.vocabulary
+    bag = encoder.table[[7, 3, pair]].sum(0) / 3**0.5
+    torch.testing.assert_close(encoder(texts()).pooled()[1], encoder.norm(bag))
+
+
+def test_the_order_of_words_is_lost_to_averages_alone() -> None:
+    turned = IDS.clone()
+    turned[1, :2] = IDS[1, [1, 0]]
+    for encoder, lost in (
+        (WordVectors(width=4), True),
+        (NGrams(width=4, longest=1), True),
+        (NGrams(width=4, longest=2), False),
+        (TextTransformer(width=4), False),
+        (TextLSTM(width=4), False),
+    ):
+        ready(encoder)
+        vectors = encoder(texts()).pooled(), encoder(texts(turned)).pooled()
+        assert torch.allclose(*vectors, atol=1e-6) == lost, encoder
+
+
+def test_a_stem_is_embeddings_and_positions_alone() -> None:
+    encoder = ready(TextTransformer(width=4, depth=0))
+    tokens = encoder(texts()).tokens
+    torch.testing.assert_close(tokens[1, 1], encoder.embed.weight[3] + encoder.positions.table[1])
+    assert not tokens[1, 2:].any()
+
+
+def test_a_text_longer_than_any_in_training_is_read() -> None:
+    encoder = ready(TextTransformer(width=4))
+    assert encoder(texts(torch.full((1, 9), 3))).tokens.isfinite().all()
