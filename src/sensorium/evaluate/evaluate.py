@@ -5,27 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sensorium.core.errors import TableError
 from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.evaluate.baseline import Baseline, baseline, targets_of
+from sensorium.evaluate.bench import referee_for
 from sensorium.evaluate.examples import examples
 from sensorium.evaluate.findings import Findings, find
-from sensorium.evaluate.intervals import Resamples
 from sensorium.evaluate.outcome import Outcome, collect
 from sensorium.evaluate.provenance import cost_of, provenance_of
-from sensorium.evaluate.referee import Referee
 from sensorium.evaluate.report import Report
 from sensorium.evaluate.runs import Runs, run_altered
 from sensorium.model import Model
 from sensorium.preprocess import Shelf
 from sensorium.tasks.head import Array
-
-DRAWS = 1_000
-"""How many times the rows are drawn anew for the intervals."""
 
 
 def evaluate(
@@ -105,12 +98,11 @@ class _Bench:
 
     def find(self, target: str) -> Findings:
         judged = self.outcome.judged(target)
-        resamples = Resamples(len(judged), DRAWS, self.seed, self._groups(judged.index))
         return find(
             target,
             self.outcome,
             self.runs,
-            Referee(judged.head, judged.truth, resamples),
+            referee_for(self.table, self.outcome, judged, self.model.schema.group, self.seed),
             self._baseline(target),
             examples(self.model, self.table, self.outcome, target),
         )
@@ -118,13 +110,6 @@ class _Bench:
     def _baseline(self, target: str) -> Baseline:
         head = self.outcome.heads[target]
         return baseline(head, self.learned.get(target, self.outcome.truth[target]))
-
-    def _groups(self, index: NDArray[np.int64]) -> NDArray[Any] | None:
-        group = self.model.schema.group
-        if group is None or group not in self.table:
-            return None
-        labels = dict(zip(self.table.row_ids, map(str, self.table.cells(group)), strict=True))
-        return np.array([labels[self.outcome.rows[place]] for place in index.tolist()])
 
     def notes(self, shelf: Shelf, known: Sequence[str]) -> tuple[str, ...]:
         """Say what a reader should know before the figures."""

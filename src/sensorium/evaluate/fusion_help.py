@@ -7,7 +7,7 @@ by itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from sensorium.evaluate.referee import Referee
 from sensorium.evaluate.words import count, listed, title
 from sensorium.tasks.head import Array
 
-Role = Literal["baseline", "part", "late", "fusion"]
+Role = Literal["baseline", "part", "pair", "late", "fusion"]
 Verdict = Literal["yes", "no", "unclear", "single"]
 
 MARGIN = 0.01
@@ -47,7 +47,7 @@ class FusionHelp:
     Attributes:
         score: the name of the score by which the ways are compared.
         lower_is_better: whether less of it is better.
-        standings: the ways to answer: baseline, parts, late average, fusion.
+        standings: the ways to answer: baseline, parts, pairs, late average, fusion.
         verdict: ``"yes"``, ``"no"``, ``"unclear"`` (too few rows), ``"single"`` (nothing to fuse).
         sentence: the verdict in words.
         best: the best part alone; "" where there is only one.
@@ -55,6 +55,7 @@ class FusionHelp:
         gain: by how much the fusion beats it, paired; above 0 is better, whatever the score.
         over_baseline: by how much the fusion beats the baseline, paired.
         over_late: by how much it beats the late average of the parts, paired.
+        over_pairs: by how much it beats each pair that was tried, paired, by the pair's name.
     """
 
     score: str
@@ -67,6 +68,7 @@ class FusionHelp:
     rival: Interval | None = None
     gain: Interval | None = None
     over_late: Interval | None = None
+    over_pairs: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,11 @@ class Part:
 
 
 def fusion_help(
-    referee: Referee, fusion: Array, parts: Mapping[str, Part], baseline: Baseline
+    referee: Referee,
+    fusion: Array,
+    parts: Mapping[str, Part],
+    baseline: Baseline,
+    pairs: Mapping[str, Array] | None = None,
 ) -> FusionHelp:
     """Find out whether fusing helps.
 
@@ -92,7 +98,9 @@ def fusion_help(
         fusion: what the whole model answered.
         parts: what each modality answered alone.
         baseline: what one would answer without looking.
+        pairs: what models of two modalities answered, by the pair's name.
     """
+    pairs = pairs or {}
     plain = baseline.decided(len(fusion))
     first = Standing(f"baseline: {baseline.title}", "baseline", referee.score(plain))
     whole = referee.score(fusion)
@@ -109,7 +117,8 @@ def fusion_help(
     alone = {name: referee.score(part.decided) for name, part in parts.items()}
     best = max(alone, key=lambda name: referee.sign * alone[name].value)
     late = late_average(parts)
-    gain = referee.gain(fusion, parts[best].decided)
+    gain, over_late = referee.gain(fusion, parts[best].decided), referee.gain(fusion, late)
+    over_pairs = {name: referee.gain(fusion, said) for name, said in pairs.items()}
     verdict = judge_gain(gain, alone[best].value, lower_is_better=referee.sign < 0)
     return FusionHelp(
         score=referee.primary,
@@ -117,17 +126,20 @@ def fusion_help(
         standings=(
             first,
             *(Standing(f"{name} alone", "part", score) for name, score in alone.items()),
+            *(Standing(name, "pair", referee.score(said)) for name, said in pairs.items()),
             Standing("late average of the parts", "late", referee.score(late)),
             Standing("fusion", "fusion", whole),
         ),
         verdict=verdict,
         sentence=_sentence(referee, verdict, whole, (best, alone[best]), gain, list(parts))
+        + _better_still({**over_pairs, "the late average of the parts": over_late})
         + _warning(over_baseline),
         over_baseline=over_baseline,
         best=best,
         rival=alone[best],
         gain=gain,
-        over_late=referee.gain(fusion, late),
+        over_late=over_late,
+        over_pairs=over_pairs,
     )
 
 
@@ -188,6 +200,13 @@ def _single(
     what = f"there is one input, {name}" if name else "there is one input"
     score = f"the model's {title(referee.primary)} is {whole}"
     return f"Nothing to fuse: {what}; {score}.{_warning(over_baseline)}"
+
+
+def _better_still(gains: Mapping[str, Interval]) -> str:
+    better = [name for name, gain in gains.items() if gain.high < 0]
+    if not better:
+        return ""
+    return f" Better than this fusion: {listed(better)}."
 
 
 def _warning(over_baseline: Interval) -> str:

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from sensorium.evaluate import plots
 from sensorium.evaluate.intervals import number
-from sensorium.evaluate.words import count, listed, meaning, signed, title
+from sensorium.evaluate.words import amount, count, listed, meaning, signed, title
 
 FILTERS = {
+    "amount": amount,
     "listed": listed,
     "meaning": meaning,
     "number": number,

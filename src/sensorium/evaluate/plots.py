@@ -26,7 +26,7 @@ WRITTEN_CLASSES = 12
 """Up to so many classes the counts are written into the confusion matrix."""
 
 MOST_BARS = 16
-ROLES = {"baseline": CALM, "part": "#7fb6c9", "late": "#a9a3d8", "fusion": MAIN}
+ROLES = {"baseline": CALM, "part": "#7fb6c9", "pair": "#6aa98b", "late": "#a9a3d8", "fusion": MAIN}
 
 
 def short(text: str, most: int = 28) -> str:

@@ -72,3 +72,8 @@ def count(amount: int, thing: str) -> str:
 def signed(value: float) -> str:
     """Write a difference with its sign."""
     return f"+{number(value)}" if value > 0 else number(value)
+
+
+def amount(value: float) -> str:
+    """Write a whole number with its thousands."""
+    return f"{value:,.0f}"
