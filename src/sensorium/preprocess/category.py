@@ -19,6 +19,7 @@ class CategoryStep(Step):
 
     Attributes:
         classes: the names of the training rows, sorted (by value when all are numbers).
+        counts: how many training rows have each of them.
     """
 
     kind = "category"
@@ -27,6 +28,7 @@ class CategoryStep(Step):
     def __init__(self, field: Category) -> None:
         super().__init__(field)
         self.classes: tuple[str, ...] = ()
+        self.counts: tuple[int, ...] = ()
         self._ids: dict[str, int] = {}
 
     def read(self, cell: Any) -> str | None:
@@ -36,7 +38,8 @@ class CategoryStep(Step):
     def fit(self, cells: Sequence[str | None]) -> "CategoryStep":
         """Learn the names."""
         counts = Counter(cell for cell in cells if cell is not None)
-        return self.restore({"classes": _common(counts, self.field.least)})
+        classes = _common(counts, self.field.least)
+        return self.restore({"classes": classes, "counts": [counts[name] for name in classes]})
 
     def __call__(self, cells: Sequence[str | None]) -> Column:
         """Number the names."""
@@ -50,12 +53,13 @@ class CategoryStep(Step):
         return Layout("category", vocabulary=len(self.classes) + 1)
 
     def state(self) -> Mapping[str, Any]:
-        """Give the classes."""
-        return {"classes": list(self.classes)}
+        """Give the classes and their counts."""
+        return {"classes": list(self.classes), "counts": list(self.counts)}
 
     def restore(self, state: Mapping[str, Any]) -> "CategoryStep":
         """Take them back."""
         self.classes = tuple(state["classes"])
+        self.counts = tuple(state["counts"])
         self._ids = {name: number for number, name in enumerate(self.classes)}
         return self
 
@@ -65,6 +69,7 @@ class TagsStep(Step):
 
     Attributes:
         classes: the names of the training rows, sorted (by value when all are numbers).
+        counts: how many training rows have each of them.
     """
 
     kind = "category"
@@ -73,6 +78,7 @@ class TagsStep(Step):
     def __init__(self, field: Category) -> None:
         super().__init__(field)
         self.classes: tuple[str, ...] = ()
+        self.counts: tuple[int, ...] = ()
         self._ids: dict[str, int] = {}
 
     def read(self, cell: Any) -> tuple[str, ...] | None:
@@ -90,7 +96,8 @@ class TagsStep(Step):
     def fit(self, cells: Sequence[tuple[str, ...] | None]) -> "TagsStep":
         """Learn the names."""
         counts = Counter(name for cell in cells if cell is not None for name in cell)
-        return self.restore({"classes": _common(counts, self.field.least)})
+        classes = _common(counts, self.field.least)
+        return self.restore({"classes": classes, "counts": [counts[name] for name in classes]})
 
     def __call__(self, cells: Sequence[tuple[str, ...] | None]) -> Column:
         """Mark the names."""
@@ -109,12 +116,13 @@ class TagsStep(Step):
         return Layout("category", channels=len(self.classes), vocabulary=len(self.classes))
 
     def state(self) -> Mapping[str, Any]:
-        """Give the classes."""
-        return {"classes": list(self.classes)}
+        """Give the classes and their counts."""
+        return {"classes": list(self.classes), "counts": list(self.counts)}
 
     def restore(self, state: Mapping[str, Any]) -> "TagsStep":
         """Take them back."""
         self.classes = tuple(state["classes"])
+        self.counts = tuple(state["counts"])
         self._ids = {name: number for number, name in enumerate(self.classes)}
         return self
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ BUDGET = 2 * 2**30
 THREADS = min(8, os.cpu_count() or 1)
 
 
+@runtime_checkable
 class Keeper(Protocol):
     """Keeps one column."""
 

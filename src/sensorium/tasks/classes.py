@@ -13,20 +13,23 @@ def classes_of(target: str, step: Step) -> tuple[Any, ...]:
     Errors:
         PartError: the target has no classes, or fewer than two.
     """
-    if step.kind == "flag":
-        return (False, True)
     if getattr(step.field, "many", False):
         msg = f"target {target!r} holds lists of tags; learn them with Tag({target!r})"
         raise PartError(msg)
-    if step.kind != "category":
+    if step.kind not in ("category", "flag"):
         msg = (
             f"target {target!r} is of kind {step.kind!r} and has no classes; declare it as "
             f"Category() or Flag(), or learn a number with Regress({target!r})"
         )
         raise PartError(msg)
-    classes = tuple(getattr(step, "classes"))  # noqa: B009  Step is the door; only some have it
-    if len(classes) < 2:
-        msg = f"target {target!r} has one class only in the training rows: {list(classes)}"
+    classes = (False, True) if step.kind == "flag" else tuple(getattr(step, "classes"))  # noqa: B009
+    counts = getattr(step, "counts", None) or [1] * len(classes)
+    met = [name for name, count in zip(classes, counts, strict=True) if count]
+    if len(met) < 2:
+        msg = (
+            f"target {target!r} has {'one class only' if met else 'no class'} in the training "
+            f"rows{f': {met[0]!r}' if met else ''}; there is nothing to tell apart"
+        )
         raise PartError(msg)
     return classes
 
