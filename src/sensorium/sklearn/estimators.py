@@ -192,7 +192,8 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
 
     def _answers(self, X: Any) -> list[Answer]:  # noqa: N803
         check_is_fitted(self)
-        answers = self.model_.answers(list(self._table(X, reset=False)))
+        table = self._table(X, reset=False).with_schema(self.model_.schema, partial=True)
+        answers = self.model_.answers(list(table))
         _warn([fault for answer in answers for fault in answer.faults])
         return answers
 
