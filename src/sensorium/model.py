@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import sensorium
 from sensorium.core.batch import Batch, Encoded, Features
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import SCHEMA_PARTS, Schema
 from sensorium.core.seed import derive
+from sensorium.core.version import __version__
 from sensorium.encoders import ENCODERS, Encoder
 from sensorium.fusion import FUSIONS, Fusion
 from sensorium.preprocess import Preprocess
@@ -241,7 +241,7 @@ class Model(nn.Module):
         """
         folder = Path(folder)
         with written(folder, INDEX, replace=replace) as aside:
-            head = {"format": FORMAT, "sensorium": sensorium.__version__}
+            head = {"format": FORMAT, "sensorium": __version__}
             _write_json(aside / INDEX, head | self.describe())
             _write_json(aside / PREPROCESS, self.prep.state())
             state = {name: w.detach().cpu().contiguous() for name, w in self.state_dict().items()}

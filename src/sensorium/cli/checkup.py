@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from sensorium import __version__
 from sensorium.core.errors import ArtifactError
+from sensorium.core.version import __version__
 
 EXTRAS = {
     "jieba": ("chinese", "Chinese words"),

@@ -5,7 +5,6 @@ import sys
 import typer
 from rich.console import Console
 
-from sensorium import __version__
 from sensorium.cli.compare import compare
 from sensorium.cli.doctor import doctor
 from sensorium.cli.evaluate import evaluate
@@ -14,6 +13,7 @@ from sensorium.cli.inspect import inspect
 from sensorium.cli.predict import predict
 from sensorium.cli.resume import resume
 from sensorium.core.errors import SensoriumError
+from sensorium.core.version import __version__
 
 app = typer.Typer(
     name="sensorium",
