@@ -39,8 +39,13 @@ def changed(fused: Fused, change: Callable[[Tensor], Tensor]) -> Fused:
 
 def fused_rows(fused: Fused, index: Tensor) -> Fused:
     """Take some rows."""
-    present = {name: there[index] for name, there in fused.present.items()}
-    return replace(changed(fused, lambda x: x[index]), mask=fused.mask[index], present=present)
+    return Fused(
+        pooled=fused.pooled[index],
+        tokens=fused.tokens[index],
+        mask=fused.mask[index],
+        parts={name: part[index] for name, part in fused.parts.items()},
+        present={name: there[index] for name, there in fused.present.items()},
+    )
 
 
 def batch_rows(batch: Batch, index: Tensor) -> Batch:
