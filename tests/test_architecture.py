@@ -32,6 +32,8 @@ DOORS: dict[type, str] = {
     Task: "sensorium.tasks",
     Field: "sensorium.core.schema",
 }
+VARIANTS: dict[type, set[str]] = {Step: {"TagsStep"}}
+"""Parts that a room chooses by a field's option (``Category(many=True)``), not by its kind."""
 HEAVY = {
     "accelerate",
     "datasets",
@@ -49,6 +51,11 @@ HEAVY = {
     "torch",
     "transformers",
 }
+FLAT = {
+    "auto/begin.py fit": "the one line has a keyword for each thing a user may decide",
+    "sklearn/estimators.py __init__": "scikit-learn searches over flat parameters",
+}
+"""Where more than eight arguments are right, and why."""
 CODE_FROM_DATA = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -84,6 +91,11 @@ def classes() -> list[type]:
     return list(found.values())
 
 
+def constants_then_classes(name: str) -> tuple[int, str]:
+    """Order names as the linter does: CONSTANTS, Classes, functions."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
 # --- floors -----------------------------------------------------------------------------------
 
 
@@ -109,7 +121,7 @@ def test_rooms_that_use_one_another_have_no_hidden_imports() -> None:
 
 def test_the_face_is_sorted_and_every_name_can_be_had() -> None:
     names = list(sensorium.__all__)
-    assert names == sorted(names)
+    assert names == sorted(names, key=constants_then_classes)
     assert len(names) == len(set(names))
     for name in names:
         assert getattr(sensorium, name) is not None
@@ -135,7 +147,7 @@ def test_every_public_part_can_be_reached_from_the_face() -> None:
 def test_each_all_is_sorted_and_true(name: str) -> None:
     module = importlib.import_module(name)
     names = list(getattr(module, "__all__", []))
-    assert names == sorted(names)
+    assert names == sorted(names, key=constants_then_classes)
     for attribute in names:
         assert hasattr(module, attribute), f"{name}.{attribute}"
 
@@ -170,11 +182,11 @@ def _length(node: Function) -> int:
 
 def test_functions_take_at_most_8_arguments() -> None:
     many = [
-        f"{where(f, node)} {node.name}"
+        f"{f.relative_to(SOURCE)} {node.name}"
         for f, node in functions()
         if "cli" not in f.relative_to(SOURCE).parts and len(_arguments(node)) > 8
     ]
-    assert many == []
+    assert set(many) <= set(FLAT)
 
 
 def _arguments(node: Function) -> list[str]:
@@ -206,8 +218,9 @@ def _public(
 ) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if not node.name.startswith("_"):
-                yield node
+            if node.name.startswith("_"):
+                continue
+            yield node
             if isinstance(node, ast.ClassDef):
                 yield from _public(node)
 
@@ -286,7 +299,8 @@ def _is_parts(name: str, value: Any) -> bool:
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_each_rooms_dict_holds_all_its_parts(door: type) -> None:
     parts = listed(DOORS[door])
-    assert {p.__name__ for p in finals(door)} == {p.__name__ for p in parts.values()}
+    named = {p.__name__ for p in parts.values()} | VARIANTS.get(door, set())
+    assert {p.__name__ for p in finals(door)} == named
     for name, part in parts.items():
         assert name in (part.__name__, getattr(part, "kind", None))
 
@@ -297,10 +311,14 @@ def parts() -> list[type]:
 
 def made(part: type) -> object:
     """Make a part with plain values for the keywords that it requires."""
-    required = {n: p for n, p in keywords(part).items() if p.default is p.empty}
-    if "targets" in required and required["targets"].kind is inspect.Parameter.VAR_POSITIONAL:
-        return part(sensorium.Classify("mood"), sensorium.Regress("price"))
-    return part(**{name: 16 if name == "width" else "mood" for name in required})
+    plain = {int: 16, str: "mood"}
+    given, starred = {}, []
+    for name, parameter in keywords(part).items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            starred = ["mood"] if parameter.annotation is str else [sensorium.Classify("mood")]
+        elif parameter.default is parameter.empty:
+            given[name] = plain[parameter.annotation]
+    return part(*starred, **given)
 
 
 @pytest.mark.parametrize("part", parts(), ids=lambda part: part.__name__)

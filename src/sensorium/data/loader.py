@@ -35,7 +35,7 @@ class Loader(Generic[T]):
 
     ahead: int = 2
 
-    def __init__(  # noqa: PLR0913 - one loop's arguments, each a plain number
+    def __init__(
         self,
         fetch: Callable[[Sequence[int]], T],
         *,
@@ -46,7 +46,6 @@ class Loader(Generic[T]):
         epoch: int = 0,
         start: int = 0,
         shard: tuple[int, int] = (0, 1),
-        drop_last: bool = False,
     ) -> None:
         self._fetch = fetch
         self.steps = order(
@@ -56,7 +55,6 @@ class Loader(Generic[T]):
             seed=seed,
             epoch=epoch,
             shard=shard,
-            drop_last=drop_last,
         )[start:]
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import tempfile
 import warnings
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -106,6 +106,10 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         self.folder = folder
         self.random_state = random_state
         self.verbose = verbose
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any) -> "_Estimator":  # noqa: N803
+        """Learn y from X."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
