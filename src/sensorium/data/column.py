@@ -1,6 +1,8 @@
 """One column's storage: an Arrow array where Arrow can hold the cells, else a plain list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 Store: TypeAlias = pa.ChunkedArray | list[Any]
 
 _FEW = 64
+_PLAIN = {bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal}
 
 
 def store(cells: Sequence[Any]) -> Store:
@@ -20,27 +23,33 @@ def store(cells: Sequence[Any]) -> Store:
     Numbers, words, bytes, dates and lists of them go to Arrow. Arrays, pictures, dicts, mixed kinds
     and whole numbers beyond 64 bits stay Python objects. File paths become words.
     """
-    plain = [str(cell) if isinstance(cell, Path) else cell for cell in cells]
-    kinds = {type(cell) for cell in plain}
-    if dict in kinds or any(_is_array(kind) for kind in kinds):
+    plain = [_plain(cell) for cell in cells]
+    if not _is_of_one_kind(plain):
         return plain
     try:
         array = pa.array(plain)
     except (pa.ArrowException, ValueError, TypeError, OverflowError, UnicodeError):
         return plain
-    if pa.types.is_struct(array.type) or (pa.types.is_nested(array.type) and _has_array(plain)):
-        return plain
     return tidy(pa.chunked_array([array]))
 
 
-def _is_array(kind: type) -> bool:
-    return issubclass(kind, np.ndarray) or kind.__module__.startswith(("torch", "PIL"))
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, Path):
+        return str(cell)
+    return cell.item() if isinstance(cell, np.generic) else cell
 
 
-def _has_array(cells: Sequence[Any]) -> bool:
-    """Tell whether lists hold arrays or dicts: Arrow would hand back something else."""
-    inner = {type(item) for cell in cells if cell is not None for item in cell}
-    return dict in inner or any(_is_array(kind) for kind in inner)
+def _is_of_one_kind(cells: Iterable[Any]) -> bool:
+    """Tell whether all cells, and all their items, are of one plain kind, or numbers.
+
+    Arrow would make one kind of several (words of bytes, say), and lists of arrays.
+    """
+    kinds = {type(cell) for cell in cells} - {type(None)}
+    if len(kinds) > 1 and kinds != {int, float}:
+        return False
+    if kinds == {list}:
+        return _is_of_one_kind([item for cell in cells if cell is not None for item in cell])
+    return kinds <= _PLAIN
 
 
 def tidy(column: pa.ChunkedArray) -> Store:

@@ -171,7 +171,7 @@ def _number(sample: Sample) -> Told | None:
 
 def _is_long_tailed(values: NDArray[Any]) -> bool:
     middle = float(np.median(values))
-    return len(set(values.tolist())) > 20 and middle > 0 and values.max() / middle >= 10
+    return len(set(values.tolist())) > 20 and 0 < 10 * middle <= float(values.max())
 
 
 def _written_numbers(sample: Sample) -> Told | None:

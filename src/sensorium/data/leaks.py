@@ -47,8 +47,9 @@ class Leak:
 def of_order(name: str, cells: Sequence[Any], labels: Sequence[Any]) -> list[Leak]:
     """Suspect a column of numbers or dates whose order tells the labels.
 
-    Rows are sorted by the column; if nearly every row has the label of the row before it, and
-    chance would not give that, the column determines the label (or the rows were sorted by it).
+    Rows are sorted by the column; if the labels then come in hardly more runs than there are
+    labels, and chance would not give that, the column determines the label (or the rows were
+    sorted by it).
     """
     pairs = [(cell, label) for cell, label in zip(cells, labels, strict=True)
              if not is_missing(cell) and not is_missing(label)]  # fmt: skip
@@ -60,12 +61,12 @@ def of_order(name: str, cells: Sequence[Any], labels: Sequence[Any]) -> list[Lea
     except TypeError:
         return []
     seen = [pairs[place][1] for place in order]
-    hits = float(np.mean([a == b for a, b in pairwise(seen)]))
+    runs = 1 + sum(a != b for a, b in pairwise(seen))
+    hits = 1 - (runs - len(set(seen))) / (len(seen) - 1)
     most = Counter(seen).most_common(1)[0][1] / len(seen)
-    runs = 1 + round((1 - hits) * (len(seen) - 1))
     if most == 1 or hits < _SURE or 1 - hits > 0.1 * (1 - most):
         return []
-    found = f"rows in its order have the label of the row before in {hits:.1%} ({runs} runs)"
+    found = f"in its order the labels come in only {runs:,} runs in {len(seen):,} rows"
     return [Leak(name, "order", found, "leave it out, and split by time or group if rows follow "
                  "each other")]  # fmt: skip
 

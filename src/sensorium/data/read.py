@@ -87,8 +87,8 @@ def _table(source: Any, form: str | None, options: Options) -> Table:
             return _files([Path(item).expanduser() for item in source], form, options)
         return records.from_rows(source)
     msg = (
-        f"a {type(source).__name__} is no table; give a file, a folder, a pandas or polars frame, "
-        "a Hugging Face dataset, a list of dicts or a dict of lists"
+        f"an object of type {type(source).__name__} is no table; give a file, a folder, a pandas "
+        "or polars frame, a Hugging Face dataset, a list of dicts or a dict of lists"
     )
     raise TableError(msg)
 

@@ -8,6 +8,7 @@ like are missing only in columns of numbers, for in a column of words they may b
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,13 +26,14 @@ MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None",
 
 _WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
 _REAL = (
-    r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+    r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
     r"|^[+-]?(?i:inf|infinity)$"
 )
 _LIST = r"(?s)^\[.*\]$"
 _DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 _BLOCK = 16 << 20
 _MOST = 20
+_END = "the end of the file"
 
 
 def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = None) -> Table:
@@ -56,10 +58,11 @@ def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = 
             header = ["row", *header]
             table = _fast(file, encoding, delimiter, header, skip=True)
         faults += [] if numbered else ragged
+    if line := _unclosed(file, encoding, delimiter):
+        faults.append(f"line {line}: a quote that is opened in this row is never closed")
     if table is None or faults:
-        raise TableError(
-            all_at_once(f"{file} cannot be read:", faults or ["quotes that are never closed"])
-        )
+        faults = faults or ["its rows cannot be told apart; look for stray quotes"]
+        raise TableError(all_at_once(f"{file} cannot be read:", faults))
     if table.num_rows == 0:
         msg = f"{file} is empty: it has a header and no rows"
         raise TableError(msg)
@@ -96,12 +99,14 @@ def _header_faults(header: Sequence[str]) -> list[str]:
     return faults
 
 
-def _rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Give every row that is not blank with the line on which it starts."""
+def _rows(
+    file: Path, encoding: str, delimiter: str, end: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
+    """Give every row that is not blank with the line on which it starts; ``end`` is added."""
     limit = csv.field_size_limit(1 << 30)
     try:
         with file.open(encoding=encoding, newline="") as stream:
-            reader = csv.reader(stream, delimiter=delimiter)
+            reader = csv.reader(chain(stream, end), delimiter=delimiter)
             start = 1
             for row in reader:
                 if row:
@@ -109,6 +114,15 @@ def _rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list
                 start = reader.line_num + 1
     finally:
         csv.field_size_limit(limit)
+
+
+def _unclosed(file: Path, encoding: str, delimiter: str) -> int | None:
+    """Give the line of a row whose quote is never closed, so that it swallows the rest."""
+    with file.open("rb") as stream:
+        if sum(block.count(b'"') for block in iter(lambda: stream.read(_BLOCK), b"")) % 2 == 0:
+            return None
+    *_, (line, row) = _rows(file, encoding, delimiter, end=[f"\n{_END}"])
+    return None if row == [_END] else line
 
 
 def _fast(

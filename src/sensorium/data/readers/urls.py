@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from sensorium.core.errors import TableError
@@ -74,6 +75,9 @@ def _fetch(url: str) -> bytes | Exception:
     try:
         with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
             data: bytes = answer.read(MOST_BYTES + 1)
+    except HTTPError as error:
+        error.close()
+        return error
     except (OSError, HTTPException, ValueError) as error:
         return error
     if len(data) > MOST_BYTES:
