@@ -22,7 +22,7 @@ from sensorium.core.batch import Encoded, Fused
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import PartError
 from sensorium.fusion.fusion import Fusion
-from sensorium.testing.checks import TOLERANCES, demand, distance, noise, seeded
+from sensorium.testing.checks import TOLERANCES, demand, distance, explained, noise, seeded
 from sensorium.testing.gradients import check_gradients, shake
 from sensorium.testing.process import address, locate, run
 
@@ -60,8 +60,8 @@ def check_fusion(make: Callable[[], Fusion], *, new_process: bool = True) -> Non
     case = Case(make, made_up(make().width))
     for check in (
         _check_shapes,
-        _check_names,
         _check_seed,
+        _check_names,
         _check_order,
         _check_padding,
         _check_absence,
@@ -70,7 +70,8 @@ def check_fusion(make: Callable[[], Fusion], *, new_process: bool = True) -> Non
         _check_training,
         _check_saving,
     ):
-        check(case)
+        with explained(check.__name__.removeprefix("_check_").replace("_", " ")):
+            check(case)
     if new_process:
         _check_new_process(case)
 
@@ -217,7 +218,8 @@ def _check_padding(case: Case) -> None:
     noisy, longer = {}, {}
     for name, e in columns.items():
         other = noise(e.tokens, seed=3)
-        noisy[name] = replace(e, tokens=torch.where(e.mask.unsqueeze(-1), e.tokens, other))
+        real = (e.mask | ~e.present[:, None]).unsqueeze(-1)
+        noisy[name] = replace(e, tokens=torch.where(real, e.tokens, other))
         pad = torch.zeros_like(e.mask[:, :1]).expand(-1, 2)
         longer[name] = Encoded(
             torch.cat([e.tokens, other[:, :1].expand(-1, 2, -1)], 1),
@@ -243,6 +245,7 @@ def _check_absence(case: Case) -> None:
             }
             found = _fused(case, other, training=training)
             _demand_same("absence", "what stands in an absent cell", expected, found)
+    _check_absent_decisions(case.fusion()(case.columns))
     fusion, columns = case.fusion(), {}
     for name, e in case.columns.items():
         columns[name] = replace(e, tokens=e.tokens.clone().requires_grad_())
@@ -251,6 +254,20 @@ def _check_absence(case: Case) -> None:
     for name, e in columns.items():
         silent = e.tokens.grad is not None and not e.tokens.grad[~e.present].any()
         demand(silent, "absence", f"absent cells of {name!r} get a gradient; it must be exactly 0")
+
+
+def _check_absent_decisions(fused: Fused) -> None:
+    """Late fusion: what an absent column would decide must not matter where another is there."""
+    if fused.decide is None:
+        return
+    present = torch.stack(list(fused.present.values()), 1)
+    present = present[present.any(1)]
+    outputs = noise(fused.pooled.new_zeros(*present.shape, 3), seed=11)
+    other = torch.where(present.unsqueeze(-1), outputs, noise(outputs, seed=12))
+    for kind in ("scores", "values"):
+        decided = [fused.decide(x, present, kind) for x in (outputs, other)]
+        message = f"what an absent column would decide changes the joint decision on {kind}"
+        demand(torch.equal(*decided), "absence", message)
 
 
 def _fused(case: Case, columns: Columns, *, training: bool) -> Fused:

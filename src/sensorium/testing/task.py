@@ -27,7 +27,7 @@ from sensorium.core.errors import PartError
 from sensorium.core.schema import FIELDS
 from sensorium.preprocess import Step, step_for
 from sensorium.tasks.task import Task
-from sensorium.testing.checks import TOLERANCES, demand, distance, noise, seeded
+from sensorium.testing.checks import TOLERANCES, demand, distance, explained, noise, seeded
 from sensorium.testing.features import (
     PARTS,
     WIDTH,
@@ -55,11 +55,12 @@ def check_task(
 ) -> None:
     """Check every promise of a task.
 
-    Losses are numbers that can be learned from; the same seed gives the same numbers; the order
-    of rows changes nothing; rows without the target and parts that are absent count for nothing,
-    and a batch without any target has a loss of exactly 0; answers need no targets, and there is
-    one a row; heads score their own truth as right; gradients agree with finite differences;
-    saved, described and built again it gives the same bits, in a new process too.
+    Losses are numbers that can be learned from and averages over rows; the same seed gives the
+    same numbers; the order of rows changes nothing; rows without the target and parts that are
+    absent count for nothing, and a batch without any target has a loss of exactly 0; answers need
+    no targets, and there is one a row; heads know which rows have a truth, and their scores take
+    weights; gradients agree with finite differences; saved, described and built again it gives
+    the same bits, in a new process too.
 
     Args:
         make: makes the task, before ``setup``.
@@ -80,6 +81,7 @@ def check_task(
         _check_heads,
         _check_seed,
         _check_order,
+        _check_average,
         _check_absent_targets,
         _check_no_targets,
         _check_absent_parts,
@@ -87,7 +89,8 @@ def check_task(
         _check_learning,
         _check_saving,
     ):
-        check(case)
+        with explained(check.__name__.removeprefix("_check_").replace("_", " ")):
+            check(case)
     if new_process:
         _check_new_process(case)
 
@@ -203,6 +206,16 @@ def _check_order(case: Case) -> None:
     answers = task.predict(task(fused, case.batch))
     turned_answers = task.predict(task(fused_rows(fused, order), batch_rows(case.batch, order)))
     demand(answers[::-1] == turned_answers, "order", "the rows in another order change the answers")
+
+
+def _check_average(case: Case) -> None:
+    task, fused = case.task().double(), changed(case.fused(), Tensor.double)
+    twice = torch.arange(len(case.batch)).repeat(2)
+    once = _losses(task, fused, case.batch)
+    doubled = _losses(task, fused_rows(fused, twice), batch_rows(case.batch, twice))
+    for name, loss in once.items():
+        near = distance(loss, doubled[name]) <= TOLERANCES["order"]
+        demand(near, "average", f"the loss {name!r} grows with the rows; average over them")
 
 
 def _check_absent_targets(case: Case) -> None:
