@@ -13,7 +13,7 @@ from sensorium.preprocess.cells import missing
 from sensorium.preprocess.columns import ragged
 from sensorium.preprocess.step import Step
 
-Sound = Int16[np.ndarray, " samples"]
+Sound = Int16[np.ndarray, " _samples"]
 FULL = 32_767
 
 

@@ -18,7 +18,7 @@ from sensorium.preprocess.columns import ragged
 from sensorium.preprocess.numbers import ChannelScaling, commonest, finite
 from sensorium.preprocess.step import Step
 
-Signal = Float32[np.ndarray, "time channels"]
+Signal = Float32[np.ndarray, "_time _channels"]
 
 
 class SeriesStep(Step):
