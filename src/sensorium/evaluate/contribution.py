@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from sensorium.evaluate.alterations import Alter, Shuffled
 from sensorium.evaluate.by_class import class_scores
-from sensorium.evaluate.intervals import Interval, percentile
-from sensorium.evaluate.referee import Referee
+from sensorium.evaluate.intervals import Interval
+from sensorium.evaluate.referee import Mark, Referee
 from sensorium.tasks.head import Array
 
 REPEATS = 5
@@ -61,18 +61,23 @@ def contributions(
         fusion: what the model answered.
         shuffled: what it answered with a column shuffled, once a repeat, by column.
     """
-    found = [_contribution(referee, fusion, name, answers) for name, answers in shuffled.items()]
+    whole = referee.mark(fusion)
+    found = [
+        Contribution(
+            column,
+            referee.gain(whole, _average([referee.mark(answers) for answers in repeats])),
+            _by_class(referee, fusion, repeats),
+        )
+        for column, repeats in shuffled.items()
+    ]
     return tuple(sorted(found, key=lambda c: -c.loss.value))
 
 
-def _contribution(
-    referee: Referee, fusion: Array, column: str, repeats: Sequence[Array]
-) -> Contribution:
-    intact = referee.value(fusion)
-    values = [referee.sign * (intact - referee.value(answers)) for answers in repeats]
-    drawn = np.mean([referee.drawn(answers) for answers in repeats], axis=0)
-    loss = percentile(float(np.mean(values)), referee.sign * (referee.drawn(fusion) - drawn))
-    return Contribution(column, loss, _by_class(referee, fusion, repeats))
+def _average(marks: Sequence[Mark]) -> Mark:
+    return Mark(
+        float(np.mean([mark.value for mark in marks])),
+        np.mean([mark.drawn for mark in marks], axis=0),
+    )
 
 
 def _by_class(referee: Referee, fusion: Array, repeats: Sequence[Array]) -> dict[str, float]:

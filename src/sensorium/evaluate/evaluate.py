@@ -16,6 +16,7 @@ from sensorium.evaluate.outcome import Outcome, collect
 from sensorium.evaluate.provenance import cost_of, provenance_of
 from sensorium.evaluate.report import Report
 from sensorium.evaluate.runs import Runs, run_altered
+from sensorium.evaluate.words import count
 from sensorium.model import Model
 from sensorium.preprocess import Shelf
 from sensorium.tasks.head import Array
@@ -117,7 +118,8 @@ class _Bench:
         if not self.learned:
             notes.append("The baseline was taken from the rows judged, which favours it.")
         if skipped := len(self.table) - len(shelf):
-            notes.append(f"{skipped:,} rows with damaged cells were left out.")
+            were = "was" if skipped == 1 else "were"
+            notes.append(f"{count(skipped, 'row')} with damaged cells {were} left out.")
         notes += [
             f"No row has a known value of {target}, so it was not judged."
             for target in self.outcome.heads

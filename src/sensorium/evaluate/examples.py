@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from sensorium.evaluate.intervals import number
 from sensorium.evaluate.outcome import Judged, Outcome
 from sensorium.model import Model
 from sensorium.tasks.head import Array, Head
+
+One = Any
+"""The truth or answer of one row: a number, or Array[classes]."""
 
 WORST = 6
 TYPICAL = 3
@@ -84,7 +88,7 @@ class _Show:
             )
 
 
-def truth_in_words(head: Head, truth: Array) -> str:
+def truth_in_words(head: Head, truth: One) -> str:
     """Write the truth of one row."""
     if head.form == "values":
         return number(float(truth), 4)
@@ -93,7 +97,7 @@ def truth_in_words(head: Head, truth: Array) -> str:
     return head.names[int(truth)] if int(truth) < len(head.names) else NEVER_SEEN
 
 
-def answer_in_words(head: Head, decided: Array) -> str:
+def answer_in_words(head: Head, decided: One) -> str:
     """Write the answer to one row, with its probability where there is one."""
     answer = head.answers(decided[None])[0]
     if head.form == "values":
@@ -103,7 +107,7 @@ def answer_in_words(head: Head, decided: Array) -> str:
     return f"{answer} ({float(decided.max()):.0%})"
 
 
-def is_right(head: Head, truth: Array, decided: Array) -> bool:
+def is_right(head: Head, truth: One, decided: One) -> bool:
     """Tell whether an answer is the truth; False for numbers, which are only near or far."""
     if head.form == "classes":
         return int(decided.argmax()) == int(truth)

@@ -100,47 +100,73 @@ def fusion_help(
         baseline: what one would answer without looking.
         pairs: what models of two modalities answered, by the pair's name.
     """
-    pairs = pairs or {}
-    plain = baseline.decided(len(fusion))
-    first = Standing(f"baseline: {baseline.title}", "baseline", referee.score(plain))
-    whole = referee.score(fusion)
-    over_baseline = referee.gain(fusion, plain)
+    score, gain = referee.score, referee.gain
+    plain, whole = referee.mark(baseline.decided(len(fusion))), referee.mark(fusion)
+    first = Standing(f"baseline: {baseline.title}", "baseline", score(plain))
+    over_baseline = gain(whole, plain)
     if len(parts) < 2:
         return FusionHelp(
             score=referee.primary,
             lower_is_better=referee.sign < 0,
-            standings=(first, Standing("model", "fusion", whole)),
+            standings=(first, Standing("model", "fusion", score(whole))),
             verdict="single",
-            sentence=_single(referee, whole, parts, over_baseline),
+            sentence=_single(referee, score(whole), parts, over_baseline),
             over_baseline=over_baseline,
         )
-    alone = {name: referee.score(part.decided) for name, part in parts.items()}
+    alone = {name: referee.mark(part.decided) for name, part in parts.items()}
+    two = {name: referee.mark(decided) for name, decided in (pairs or {}).items()}
+    late = referee.mark(late_average(parts))
     best = max(alone, key=lambda name: referee.sign * alone[name].value)
-    late = late_average(parts)
-    gain, over_late = referee.gain(fusion, parts[best].decided), referee.gain(fusion, late)
-    over_pairs = {name: referee.gain(fusion, said) for name, said in pairs.items()}
-    verdict = judge_gain(gain, alone[best].value, lower_is_better=referee.sign < 0)
+    duel = _Duel(tuple(parts), best, score(alone[best]), score(whole), gain(whole, alone[best]))
+    over_pairs = {name: gain(whole, mark) for name, mark in two.items()}
+    over_late = gain(whole, late)
+    verdict = judge_gain(duel.gain, duel.rival.value, lower_is_better=referee.sign < 0)
     return FusionHelp(
         score=referee.primary,
         lower_is_better=referee.sign < 0,
         standings=(
             first,
-            *(Standing(f"{name} alone", "part", score) for name, score in alone.items()),
-            *(Standing(name, "pair", referee.score(said)) for name, said in pairs.items()),
-            Standing("late average of the parts", "late", referee.score(late)),
-            Standing("fusion", "fusion", whole),
+            *(Standing(f"{name} alone", "part", score(mark)) for name, mark in alone.items()),
+            *(Standing(name, "pair", score(mark)) for name, mark in two.items()),
+            Standing("late average of the parts", "late", score(late)),
+            Standing("fusion", "fusion", score(whole)),
         ),
         verdict=verdict,
-        sentence=_sentence(referee, verdict, whole, (best, alone[best]), gain, list(parts))
+        sentence=duel.sentence(verdict, title(referee.primary), len(referee.truth))
         + _better_still({**over_pairs, "the late average of the parts": over_late})
         + _warning(over_baseline),
         over_baseline=over_baseline,
         best=best,
-        rival=alone[best],
-        gain=gain,
+        rival=duel.rival,
+        gain=duel.gain,
         over_late=over_late,
         over_pairs=over_pairs,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Duel:
+    """The fusion of some parts against the best of them."""
+
+    names: tuple[str, ...]
+    best: str
+    rival: Interval
+    whole: Interval
+    gain: Interval
+
+    def sentence(self, verdict: Verdict, score: str, rows: int) -> str:
+        gain = self.gain
+        fused = f"fusing {listed(self.names)} gives {score} {number(self.whole.value)}"
+        told = f"{fused} against {number(self.rival.value)} of {self.best} alone"
+        ends = f"(95\u00a0% interval {gain.ends})"
+        if verdict == "yes":
+            return f"Yes: {told}, better by {number(gain.value)} {ends}."
+        if verdict == "unclear":
+            rows_ = count(rows, "row")
+            return f"Cannot tell with {rows_}: {told}; a gain of {number(gain.value)} {ends}."
+        if gain.high < 0:
+            return f"No: {told}, worse by {number(-gain.value)} {ends}."
+        return f"No: {told}; the gain is {number(gain.high)} at most {ends}."
 
 
 def late_average(parts: Mapping[str, Part]) -> Array:
@@ -169,28 +195,6 @@ def judge_gain(
     if gain.high < 0 or gain.high < margin:
         return "no"
     return "unclear"
-
-
-def _sentence(
-    referee: Referee,
-    verdict: Verdict,
-    whole: Interval,
-    rival: tuple[str, Interval],
-    gain: Interval,
-    names: list[str],
-) -> str:
-    name, score = rival
-    rows = count(len(referee.truth), "row")
-    fused = f"fusing {listed(names)} gives {title(referee.primary)} {number(whole.value)}"
-    against = f"against {number(score.value)} of {name} alone"
-    ends = f"(95\u00a0% interval {gain.ends})"
-    if verdict == "yes":
-        return f"Yes: {fused} {against}, better by {number(gain.value)} {ends}."
-    if verdict == "no" and gain.high < 0:
-        return f"No: {fused} {against}, worse by {number(-gain.value)} {ends}."
-    if verdict == "no":
-        return f"No: {fused} {against}; the gain is {number(gain.high)} at most {ends}."
-    return f"Cannot tell with {rows}: {fused} {against}; a gain of {number(gain.value)} {ends}."
 
 
 def _single(

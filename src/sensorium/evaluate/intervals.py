@@ -9,6 +9,7 @@ Legend: draws = resamples, rows = rows judged, units = what is drawn: groups, or
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,16 @@ class Resamples:
     def weights(self, draws: int | None = None) -> Iterator[Float[np.ndarray, " draws rows"]]:
         """Go through the draws, some at a time: how often each row is in each draw."""
         left = self.draws if draws is None else min(draws, self.draws)
+        if self.rows * self.draws <= CELLS:
+            yield self._kept[:left]
+        else:
+            yield from self._fresh(left)
+
+    @cached_property
+    def _kept(self) -> Float[np.ndarray, " draws rows"]:
+        return np.concatenate(list(self._fresh(self.draws)))
+
+    def _fresh(self, left: int) -> Iterator[Float[np.ndarray, " draws rows"]]:
         random = numpy_generator(self.seed, "bootstrap")
         member = None if self.groups is None else np.unique(self.groups, return_inverse=True)[1]
         most = max(1, CELLS // max(1, self.rows))

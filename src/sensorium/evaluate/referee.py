@@ -23,6 +23,14 @@ BOUNDLESS = ERRORS | {"r2"}
 
 
 @dataclass(frozen=True, eq=False)
+class Mark:
+    """What answers are worth by the primary score: on the rows themselves, and on each draw."""
+
+    value: float
+    drawn: Float[np.ndarray, " draws"]
+
+
+@dataclass(frozen=True, eq=False)
 class Referee:
     """Judges answers to one target.
 
@@ -54,26 +62,26 @@ class Referee:
         drawn = self.resamples.scores(lambda w: self.head.metrics(self.truth, decided, w), draws)
         return {name: self._interval(name, float(v), drawn[name]) for name, v in values.items()}
 
-    def score(self, decided: Array) -> Interval:
+    def mark(self, decided: Array) -> Mark:
         """Judge answers by the primary score."""
-        return self._interval(self.primary, self.value(decided), self.drawn(decided))
+        drawn = self.resamples.scores(lambda w: {"": self.head.score(self.truth, decided, w)})
+        return Mark(self.value(decided), drawn[""])
 
     def value(self, decided: Array) -> float:
         """Give the primary score itself."""
         return float(self.head.score(self.truth, decided))
 
-    def gain(self, decided: Array, other: Array) -> Interval:
-        """Say by how much answers beat others, paired; above 0 is better, whatever the score."""
-        value = self.sign * (self.value(decided) - self.value(other))
-        drawn = self.sign * (self.drawn(decided) - self.drawn(other))
+    def score(self, mark: Mark) -> Interval:
+        """Give the primary score with its interval."""
+        return self._interval(self.primary, mark.value, mark.drawn)
+
+    def gain(self, mark: Mark, other: Mark) -> Interval:
+        """Say by how much one beats another, paired; above 0 is better, whatever the score."""
+        value = self.sign * (mark.value - other.value)
+        drawn = self.sign * (mark.drawn - other.drawn)
         if self.primary in BOUNDLESS:
             return percentile(value, drawn)
         return share_gain(value, drawn, self.resamples.units)
-
-    def drawn(self, decided: Array) -> Float[np.ndarray, " draws"]:
-        """Give the primary score of each draw."""
-        scores = self.resamples.scores(lambda w: {"": self.head.score(self.truth, decided, w)})
-        return scores[""]
 
     def _interval(self, name: str, value: float, drawn: Array) -> Interval:
         if name in BOUNDLESS:

@@ -49,5 +49,8 @@ def alterations_of(
 
 def subset_scores(referee: Referee, answers: Mapping[Subset, Array]) -> tuple[SubsetScore, ...]:
     """Score the answers given from each subset, best first."""
-    found = [SubsetScore(names, referee.score(decided)) for names, decided in answers.items()]
+    found = [
+        SubsetScore(names, referee.score(referee.mark(decided)))
+        for names, decided in answers.items()
+    ]
     return tuple(sorted(found, key=lambda s: (-referee.sign * s.score.value, len(s.names))))
