@@ -1,16 +1,17 @@
-"""Is a file whole? Declared lengths and checksums that the decoders do not look at themselves."""
+"""Is a picture whole? Checksums and endings that the decoders do not look at themselves."""
 
-import io
 import struct
 import zlib
-from pathlib import Path
-from typing import BinaryIO
 
+from sensorium.core.errors import CellError
 from sensorium.media.limits import damaged
 
+MOST_SCANS = 100
+"""A progressive JPEG has about ten scans; each costs as much time as a whole picture."""
+
+MOST_PROGRESSIVE = 80_000_000
+
 _CHUNK = struct.Struct(">I4s")
-STREAMED = 0x7FFF0000
-"""Writers that do not know the length beforehand put a number from here on into the header."""
 
 
 def check_raster(data: bytes, form: str) -> None:
@@ -23,6 +24,28 @@ def check_raster(data: bytes, form: str) -> None:
         _check_png(data)
 
 
+def check_progressive(data: bytes, pixels: int) -> None:
+    """Refuse a progressive JPEG that would take too much time or memory.
+
+    Errors:
+        CellError: thousands of scans in a few kilobytes, or too many pixels to hold as the six
+            bytes each that a progressive picture needs before its first pixel is known.
+    """
+    if b"\xff\xc2" not in data and b"\xff\xca" not in data:
+        return
+    if pixels > MOST_PROGRESSIVE:
+        raise CellError(
+            f"a progressive JPEG of {pixels:,} px, more than the {MOST_PROGRESSIVE:,} px allowed",
+            "save it again as a baseline JPEG, or make it smaller",
+        )
+    scans = data.count(b"\xff\xda")  # in the coded data a 0xff is never followed by 0xda
+    if scans > MOST_SCANS:
+        raise CellError(
+            f"a JPEG picture of {scans:,} scans, more than the {MOST_SCANS} allowed",
+            "save it again as a baseline JPEG",
+        )
+
+
 def _check_png(data: bytes) -> None:
     place = 8
     while place + 12 <= len(data):
@@ -32,49 +55,9 @@ def _check_png(data: bytes) -> None:
             break
         if not name[0] & 32:  # a chunk that is needed to show the picture
             told = int.from_bytes(data[end : end + 4], "big")
-            if zlib.crc32(data[place + 4 : end]) != told:
+            if zlib.crc32(memoryview(data)[place + 4 : end]) != told:
                 raise damaged("PNG picture", f"wrong checksum in {name.decode('latin-1')!r}")
         if name == b"IEND":
             return
         place = end + 4
     raise damaged("PNG picture", f"it ends after {len(data):,} bytes without its last chunk")
-
-
-def check_sound(source: Path | bytes, form: str) -> None:
-    """Look for a shortened sound that libsndfile would take for a shorter one.
-
-    Errors:
-        CellError: the file ends before its declared end.
-    """
-    check = {"WAV": _check_riff, "WAVEX": _check_riff, "OGG": _check_ogg}.get(form)
-    if check is None:
-        return
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        check(file)
-
-
-def _check_riff(file: BinaryIO) -> None:
-    size = file.seek(0, io.SEEK_END)
-    place = 12
-    while place + 8 <= size:
-        file.seek(place)
-        name, length = struct.unpack("<4sI", file.read(8))
-        if name == b"data":
-            if length < STREAMED and place + 8 + length > size:
-                found = size - place - 8
-                raise damaged("WAV sound", f"{found:,} bytes of the {length:,} that it declares")
-            return
-        place += 8 + length + length % 2
-    raise damaged("WAV sound", "no data chunk")
-
-
-def _check_ogg(file: BinaryIO) -> None:
-    size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - 2**16 - 512))
-    tail = file.read()
-    last = tail.rfind(b"OggS\0")
-    if last < 0 or last + 27 > len(tail) or not tail[last + 5] & 4:
-        raise damaged("OGG sound", "it ends without its last page")
-    body = tail[last + 27 : last + 27 + tail[last + 26]]
-    if last + 27 + tail[last + 26] + sum(body) > len(tail):
-        raise damaged("OGG sound", "its last page is cut off")

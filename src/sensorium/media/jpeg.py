@@ -8,8 +8,9 @@ import simplejpeg
 from jaxtyping import UInt8
 from PIL import Image
 
+from sensorium.media.intact import check_progressive
 from sensorium.media.limits import check_pixels, damaged
-from sensorium.media.raster import turn_of
+from sensorium.media.raster import FAILURES, turn_of
 from sensorium.media.resize import Fit
 
 HEAD = 2**16
@@ -20,7 +21,7 @@ HEAD = 2**16
 class Jpeg:
     """A decoded JPEG and the EXIF orientation that is still to be applied."""
 
-    pixels: UInt8[np.ndarray, " height width *channels"]
+    pixels: UInt8[np.ndarray, "height width channels"]
     orientation: int
 
 
@@ -30,7 +31,7 @@ def is_jpeg(data: bytes) -> bool:
 
 
 def read_jpeg(data: bytes, size: int, mode: str, fit: Fit, max_pixels: int) -> Jpeg | None:
-    """Decode a JPEG at the smallest scale that still covers the square.
+    """Decode a JPEG at the smallest scale that still covers the square (full, or half and less).
 
     Args:
         data: the file's bytes.
@@ -50,6 +51,7 @@ def read_jpeg(data: bytes, size: int, mode: str, fit: Fit, max_pixels: int) -> J
     except ValueError as error:
         raise damaged("JPEG picture", error) from error
     check_pixels(width, height, max_pixels)
+    check_progressive(data, width * height)
     if colours in ("CMYK", "YCCK"):
         return None
     both = fit != "pad"
@@ -59,11 +61,12 @@ def read_jpeg(data: bytes, size: int, mode: str, fit: Fit, max_pixels: int) -> J
             colorspace="GRAY" if mode == "L" else "RGB",
             min_height=size if both or height >= width else 0,
             min_width=size if both or width >= height else 0,
+            min_factor=2,
             strict=True,
         )
     except ValueError as error:
         raise damaged("JPEG picture", error) from error
-    return Jpeg(pixels.squeeze(2) if mode == "L" else pixels, _orientation(data))
+    return Jpeg(pixels, _orientation(data))
 
 
 def _orientation(data: bytes) -> int:
@@ -72,5 +75,5 @@ def _orientation(data: bytes) -> int:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             return turn_of(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except FAILURES:
         return 1  # the pixels are sound; only the note about them is not

@@ -12,10 +12,15 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise CellError(f"a picture of {width} x {height} px", "replace the file")
     if width * height > max_pixels:
-        raise CellError(
-            f"a picture of {width:,} x {height:,} px, more than the {max_pixels:,} px allowed",
-            "make it smaller, or raise Image(max_pixels=...)",
-        )
+        raise too_large(f"{width:,} x {height:,} px", max_pixels)
+
+
+def too_large(size: str, max_pixels: int) -> CellError:
+    """Say that a picture declares too many pixels."""
+    return CellError(
+        f"a picture of {size}, more than the {max_pixels:,} px allowed",
+        "make it smaller, or raise Image(max_pixels=...)",
+    )
 
 
 def damaged(what: str, why: object) -> CellError:

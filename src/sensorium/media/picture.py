@@ -4,6 +4,7 @@ JPEG goes through simplejpeg, which decodes straight to a smaller scale and refu
 all other formats through Pillow. Turning by the EXIF tag is done last, on the small square.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from sensorium.media.jpeg import is_jpeg, read_jpeg
 from sensorium.media.pixels import as_pixels
-from sensorium.media.raster import flattened, open_raster, turn_of
+from sensorium.media.raster import flattened, loaded, open_raster, turn_of
 from sensorium.media.resize import Fit, squared
 from sensorium.media.source import load, locate
 
@@ -27,6 +28,28 @@ TURNS: dict[int, tuple[int, bool]] = {
     8: (1, False),
 }
 """EXIF orientation -> (quarter turns counter-clockwise, then mirror left and right)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of a picture, and what is allowed.
+
+    Attributes:
+        size: side of the square, px.
+        channels: 3 for colour, 1 for grey. What is transparent is laid on white.
+        fit: ``"crop"``, ``"pad"`` or ``"stretch"``.
+        max_pixels: what declares more is refused before it is decoded.
+    """
+
+    size: int
+    channels: int
+    fit: Fit
+    max_pixels: int
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name for the channels."""
+        return "RGB" if self.channels == 3 else "L"
 
 
 def read_picture(
@@ -45,28 +68,33 @@ def read_picture(
     Errors:
         CellError: the picture is damaged, too large, or not a picture.
     """
-    image, orientation = _decoded(cell, size, channels, fit, max_pixels)
-    array = np.asarray(squared(image, size, fit)).reshape(size, size, channels)
-    turns, mirrored = TURNS.get(orientation, (0, False))
-    array = np.rot90(array, turns)
-    if mirrored:
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array.transpose(2, 0, 1))
+    wanted = Wanted(size, channels, fit, max_pixels)
+    pixels, orientation = _decoded(cell, wanted)
+    return _turned(squared(pixels, size, fit), orientation)
 
 
-def _decoded(
-    cell: Any, size: int, channels: int, fit: Fit, max_pixels: int
-) -> tuple[Image.Image, int]:
+def _decoded(cell: Any, wanted: Wanted) -> tuple[UInt8[np.ndarray, "height width channels"], int]:
     source = locate(cell)
-    mode = "RGB" if channels == 3 else "L"
-    if source is None:
-        if not isinstance(cell, Image.Image):
-            return flattened(Image.fromarray(as_pixels(cell, max_pixels)), mode), 1
-        return flattened(cell, mode), turn_of(cell)
-    data = load(source)
-    if is_jpeg(data):
-        found = read_jpeg(data, size, mode, fit, max_pixels)
-        if found is not None:
-            return Image.fromarray(found.pixels), found.orientation
-    image = open_raster(data, max_pixels)
-    return flattened(image, mode), turn_of(image)
+    if source is not None:
+        data = load(source)
+        if is_jpeg(data):
+            jpeg = read_jpeg(data, wanted.size, wanted.mode, wanted.fit, wanted.max_pixels)
+            if jpeg is not None:
+                return jpeg.pixels, jpeg.orientation
+        image = open_raster(data, wanted.max_pixels)
+    elif isinstance(cell, Image.Image):
+        image = loaded(cell, wanted.max_pixels)
+    else:
+        image = Image.fromarray(as_pixels(cell, wanted.max_pixels))
+    flat = np.array(flattened(image, wanted.mode, wanted.size))
+    return flat.reshape(*flat.shape[:2], wanted.channels), turn_of(image)
+
+
+def _turned(
+    square: UInt8[np.ndarray, "channels size size"], orientation: int
+) -> UInt8[np.ndarray, "channels size size"]:
+    turns, mirrored = TURNS.get(orientation, (0, False))
+    if not turns and not mirrored:
+        return square
+    square = np.rot90(square, turns, axes=(1, 2))
+    return np.ascontiguousarray(square[:, :, ::-1] if mirrored else square)

@@ -5,6 +5,7 @@ opened, whatever the bytes say.
 """
 
 import io
+import re
 import struct
 import zlib
 
@@ -13,11 +14,15 @@ from PIL import Image, UnidentifiedImageError
 
 from sensorium.core.errors import CellError
 from sensorium.media.intact import check_raster
-from sensorium.media.limits import check_pixels, damaged
+from sensorium.media.limits import check_pixels, damaged, too_large
 
-FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+FORMATS = ("PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG", "AVIF", "JPEG2000", "ICO", "PPM", "QOI")
+"""In the order in which they are tried."""
 ORIENTATION = 0x0112
+STRIP = 2**22
+"""So many pixels are laid flat at a time, px."""
 DEEP = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 FAILURES = (
     OSError,
     ValueError,
@@ -35,10 +40,10 @@ FAILURES = (
     MemoryError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
+    UserWarning,
+    *BOMBS,
 )
-"""What Pillow's readers are known to raise on hostile bytes."""
+"""What Pillow's readers are known to raise on hostile bytes (or warn of, where warnings raise)."""
 
 
 def open_raster(data: bytes, max_pixels: int) -> Image.Image:
@@ -54,14 +59,27 @@ def open_raster(data: bytes, max_pixels: int) -> Image.Image:
             f"not a picture that can be read (it begins with {data[:8]!r})",
             f"convert it to one of {', '.join(FORMATS)}",
         ) from error
+    except BOMBS as error:
+        pixels = int(re.findall(r"\d+", str(error))[0])
+        raise too_large(f"{pixels:,} px", max_pixels) from error
     except FAILURES as error:
         raise damaged("picture", error) from error
     check_pixels(*image.size, max_pixels)
     check_raster(data, image.format or "")
+    return loaded(image, max_pixels)
+
+
+def loaded(image: Image.Image, max_pixels: int) -> Image.Image:
+    """Decode an opened picture.
+
+    Errors:
+        CellError: damaged, or more pixels than allowed.
+    """
+    check_pixels(*image.size, max_pixels)
     try:
         image.load()
     except FAILURES as error:
-        raise damaged(f"{image.format} picture", error) from error
+        raise damaged(f"{image.format or 'Pillow'} picture", error) from error
     return image
 
 
@@ -74,26 +92,43 @@ def turn_of(image: Image.Image) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def flattened(image: Image.Image, mode: str) -> Image.Image:
+def flattened(image: Image.Image, mode: str, size: int) -> Image.Image:
     """Lay a decoded picture flat: 8 bits, no palette, transparency on white.
+
+    A picture far larger than needed is shrunk by a whole factor; a huge one strip by strip, so
+    that no second copy of it is ever made.
 
     Args:
         image: any mode that Pillow knows.
         mode: ``"RGB"`` or ``"L"``.
+        size: the side of the square that it will be fitted into, px.
 
     Errors:
         CellError: pixel values that have no meaning as light.
     """
+    width, height = image.size
+    factor = min(width, height) // (2 * size)
+    if factor < 2:
+        return _flat(image, mode)
+    if width * height <= STRIP:
+        return _flat(image, mode).reduce(factor)
+    small = Image.new(mode, (-(-width // factor), -(-height // factor)))
+    rows = max(1, STRIP // width // factor) * factor
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        small.paste(_flat(strip, mode).reduce(factor), (0, top // factor))
+    return small
+
+
+def _flat(image: Image.Image, mode: str) -> Image.Image:
     if image.mode in DEEP:
         image = _eight_bits(image)
-    if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        image = Image.new("RGBA", clear.size, "white")
-        image.alpha_composite(clear)
-    if image.mode == mode:
-        return image
     try:
-        return image.convert(mode)
+        if image.has_transparency_data:
+            clear = image.convert("RGBA")
+            image = Image.new("RGBA", clear.size, "white")
+            image.alpha_composite(clear)
+        return image if image.mode == mode else image.convert(mode)
     except FAILURES as error:
         raise damaged(f"picture of mode {image.mode}", error) from error
 

@@ -16,18 +16,19 @@ import numpy as np
 import soundfile
 import soxr
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from sensorium.core.errors import CellError
-from sensorium.media.intact import check_sound
 from sensorium.media.limits import damaged
 from sensorium.media.pixels import as_array
 from sensorium.media.source import locate
+from sensorium.media.whole import check_sound
 
 Samples = Float[np.ndarray, " samples"]
 
-FORMATS = frozenset(
-    ["AIFF", "AU", "CAF", "FLAC", "MP3", "NIST", "OGG", "RF64", "W64", "WAV", "WAVEX"]
-)
+FORMATS = frozenset({"AIFF", "AU", "FLAC", "MP3", "OGG", "WAV", "WAVEX"})
+"""Those whose length can be trusted, or checked by ``whole``."""
+
 BLOCK = 2**18
 MOST_CHANNELS = 64
 LOUDEST = 8.0
@@ -101,7 +102,7 @@ def _from_array(cell: Any, found: Any, wanted: Wanted) -> tuple[Samples, int]:
     return array, int(found)
 
 
-def _levels(array: np.ndarray[Any, Any]) -> Float[np.ndarray, " *shape"]:
+def _levels(array: NDArray[Any]) -> Float[np.ndarray, " *shape"]:
     if array.dtype.kind == "u":
         half = 2.0 ** (8 * array.dtype.itemsize - 1)
         return np.asarray((array - half) / half, np.float32)
@@ -118,8 +119,8 @@ def _from_file(source: Path | bytes, wanted: Wanted) -> tuple[Samples, int]:
             _check_header(file, wanted)
             check_sound(source, file.format)
             return _decoded(file, wanted), file.samplerate
-    except soundfile.SoundFileError as error:
-        raise damaged("sound, or not a sound at all", error) from error
+    except soundfile.LibsndfileError as error:
+        raise damaged("sound, or not a sound at all", error.error_string) from error
     except (ValueError, TypeError, RuntimeError, OSError, MemoryError, OverflowError) as error:
         if isinstance(error, CellError):
             raise

@@ -32,14 +32,15 @@ def locate(cell: Any) -> Path | bytes | None:
     Errors:
         CellError: there is no such file, or it is empty, or it is not a file, or a bad URI.
     """
-    if isinstance(cell, Mapping) and {"bytes", "path"} & set(cell):
-        cell = cell["path"] if cell.get("bytes") is None else cell["bytes"]
     if isinstance(cell, bytes | bytearray | memoryview):
         if not len(cell):
             raise CellError("empty content (0 bytes)", "give the file's content, or None")
         return bytes(cell)
     if isinstance(cell, Path):
         return _regular(cell)
+    if isinstance(cell, Mapping) and {"bytes", "path"} & set(cell):
+        inner = cell.get("path") if cell.get("bytes") is None else cell["bytes"]
+        return None if isinstance(inner, Mapping) else locate(inner)
     if not isinstance(cell, str):
         return None
     if cell[:5].lower() == "data:":

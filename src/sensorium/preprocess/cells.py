@@ -1,6 +1,7 @@
 """What every step does with raw cells: is it missing, and which plain value does it hold?"""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ def missing(cell: Any) -> bool:
         return not cell.strip()
     if isinstance(cell, float | np.floating):
         return bool(cell != cell)  # noqa: PLR0124  only NaN differs from itself
+    if isinstance(cell, Decimal):
+        return cell.is_nan()
     if isinstance(cell, np.datetime64 | np.timedelta64):
         return bool(np.isnat(cell))
     if isinstance(cell, Mapping) and set(cell) <= {"bytes", "path", "array", "sampling_rate"}:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sensorium.core.batch import Batch
 from sensorium.core.describe import build
-from sensorium.core.errors import CellError, SchemaError, TableError, nearest
+from sensorium.core.errors import ArtifactError, CellError, SchemaError, TableError, nearest
 from sensorium.core.faults import Fault, Ledger, RowId
 from sensorium.core.schema import SCHEMA_PARTS, Category, Field, Schema, schema_description
 from sensorium.core.seed import numpy_generator
@@ -107,23 +107,26 @@ class Preprocess:
         step = self.steps[name]
         rows = _sampled(table, step.fit_rows, seed, name)
         before = len(ledger)
-        cells = [self._unchecked(name, raw, row, ledger) for row, raw in _raw(rows, name)]
+        cells: list[Clean | None] = []
+        files: list[str] = []
+        for row, raw in _raw(rows, name):
+            files.append(self._file(name, raw))
+            try:
+                cells.append(step.read(raw))
+            except CellError as error:
+                cells.append(None)
+                ledger.add(Fault(row, name, error.found, files[-1], error.advice))
         _check_some(name, self.schema, cells, list(ledger)[before:])
         step.fit(cells)
-        if type(step).check is not Step.check:
-            for row, raw in _raw(rows, name):
-                self.read_cell(name, raw, row, ledger)
+        for row, file, cell in zip(rows.row_ids, files, cells, strict=True):
+            try:
+                if cell is not None:
+                    step.check(cell)
+            except CellError as error:
+                ledger.add(Fault(row, name, error.found, file, error.advice))
 
-    def _unchecked(self, name: str, raw: Any, row: RowId, ledger: Ledger) -> Clean | None:
-        try:
-            return self.steps[name].read(raw)
-        except CellError as error:
-            ledger.add(self._fault(row, name, raw, error))
-            return None
-
-    def _fault(self, row: RowId, name: str, raw: Any, error: CellError) -> Fault:
-        file = file_named(raw) if self.schema.fields[name].media else ""
-        return Fault(row, name, error.found, file, error.advice)
+    def _file(self, name: str, raw: Any) -> str:
+        return file_named(raw) if self.schema.fields[name].media else ""
 
     def read_cell(self, name: str, raw: Any, row: RowId, ledger: Ledger) -> Clean | None:
         """Make one raw cell clean; a damaged one is noted in the ledger and becomes None."""
@@ -133,7 +136,7 @@ class Preprocess:
             if cell is not None:
                 step.check(cell)
         except CellError as error:
-            ledger.add(self._fault(row, name, raw, error))
+            ledger.add(Fault(row, name, error.found, self._file(name, raw), error.advice))
             return None
         return cell
 
@@ -190,10 +193,18 @@ class Preprocess:
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> "Preprocess":
-        """Make again what ``state`` described."""
-        schema = build(state["schema"], SCHEMA_PARTS)
-        steps = {n: _step(schema, n).restore(state["steps"][n]) for n in schema.fields}
-        return cls(schema, steps, state["damaged"])
+        """Make again what ``state`` described.
+
+        Errors:
+            ArtifactError: the state is not whole.
+        """
+        try:
+            schema = build(state["schema"], SCHEMA_PARTS)
+            steps = {n: _step(schema, n).restore(state["steps"][n]) for n in schema.fields}
+            return cls(schema, steps, state["damaged"])
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+            msg = f"the saved preprocessing is not whole ({type(error).__name__}: {error})"
+            raise ArtifactError(msg) from error
 
 
 def _checked(table: Table, schema: Schema | None) -> Schema:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
-from sensorium.core.errors import SchemaError
+from sensorium.core.errors import ArtifactError, SchemaError
 
 PAD, UNKNOWN = 0, 1
 SPECIAL = ["[PAD]", "[UNK]"]
@@ -97,7 +97,7 @@ class Subwords(Tokens):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take it back."""
-        self._tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+        self._tokenizer = _from_state(state)
 
 
 class Pretrained(Tokens):
@@ -137,7 +137,15 @@ class Pretrained(Tokens):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take it back."""
-        self._tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+        self._tokenizer = _from_state(state)
+
+
+def _from_state(state: Mapping[str, Any]) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(json.dumps(state["tokenizer"]))
+    except Exception as error:  # the Rust binding raises plain Exception
+        msg = f"the saved tokenizer cannot be read ({error})"
+        raise ArtifactError(msg) from error
 
 
 def _from_file(name: str) -> Tokenizer:
