@@ -1,5 +1,6 @@
 """What every step does with raw cells: is it missing, and which plain value does it hold?"""
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,10 +16,8 @@ def missing(cell: Any) -> bool:
         return True
     if isinstance(cell, str):
         return not cell.strip()
-    if isinstance(cell, float | np.floating):
-        return bool(cell != cell)  # noqa: PLR0124  only NaN differs from itself
-    if isinstance(cell, Decimal):
-        return cell.is_nan()
+    if isinstance(cell, float | np.floating | Decimal):
+        return math.isnan(cell)
     if isinstance(cell, np.datetime64 | np.timedelta64):
         return bool(np.isnat(cell))
     if isinstance(cell, Mapping) and set(cell) <= {"bytes", "path", "array", "sampling_rate"}:
