@@ -4,6 +4,7 @@ from sensorium.data.infer import Finding, Inference, infer
 from sensorium.data.inspect import inspect
 from sensorium.data.inspection import Inspection
 from sensorium.data.loader import Loader
+from sensorium.data.near import near_duplicates
 from sensorium.data.read import read
 from sensorium.data.table import Row, Table, stack
 
@@ -16,6 +17,7 @@ __all__ = [
     "Table",
     "infer",
     "inspect",
+    "near_duplicates",
     "read",
     "stack",
 ]

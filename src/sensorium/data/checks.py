@@ -1,7 +1,7 @@
 """Is one cell what its field says? Media by header, or decoded whole; the rest by parsing."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,24 @@ Check = Callable[[Any, Any], object]
 
 _YES = ("true", "t", "yes", "y", "on", "1", "1.0", "是")
 _NO = ("false", "f", "no", "n", "off", "0", "0.0", "否")
+_SOUND: dict[str, set[type]] = {
+    "text": {str},
+    "category": {str},
+    "flag": {bool},
+    "number": {int, float},
+    "date": {date, datetime},
+}
 _NOTHING = frozenset({"nan", "na", "n/a", "null", "none"})
+
+
+def are_sound(cells: Sequence[Any], field: Field) -> bool:
+    """Tell quickly whether all cells are there and surely sound; False if one must be looked at."""
+    kinds = set(map(type, cells))
+    if not kinds <= _SOUND.get(field.kind, set()):
+        return False
+    if str in kinds:
+        return all(map(str.strip, cells))
+    return float not in kinds or math.isfinite(sum(cells))
 
 
 def check(cell: Any, field: Field, *, decode: bool = False) -> object:

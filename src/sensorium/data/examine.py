@@ -1,7 +1,7 @@
 """Examining one column: every cell checked, some media decoded whole, the facts and the faults."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from sensorium.core.errors import CellError
 from sensorium.core.faults import Fault
 from sensorium.core.schema import Audio, Field, Image, Series, Text
 from sensorium.data import facts
-from sensorium.data.checks import check
+from sensorium.data.checks import are_sound, check
 from sensorium.data.sample import is_missing
 from sensorium.data.table import Table, located
 from sensorium.media import file_named
@@ -59,24 +59,31 @@ def examine(table: Table, name: str, field: Field, *, thorough: bool = False) ->
     missing, decoded, seconds = 0, 0, 0.0
     found, faults = [], []
     for places, cells in _blocks(table, name, field):
-        present = [(place, cell) for place, cell in zip(places, cells, strict=True)
-                   if not is_missing(cell)]  # fmt: skip
+        if are_sound(cells, field):
+            found += cells
+            continue
+        present = [pair for pair in zip(places, cells, strict=True) if not is_missing(pair[1])]
         missing += len(cells) - len(present)
-        for (place, cell), got in zip(present, _each(present, field, whole), strict=True):
-            if isinstance(got.found, CellError):
-                faults.append(_fault(table.row_ids[place], name, cell, got.found))
+        looks = _each(_looked if field.media else _parsed, present, field, whole)
+        for (place, cell), look in zip(present, looks, strict=True):
+            if isinstance(look, CellError):
+                faults.append(_fault(table.row_ids[place], name, cell, look))
+            elif isinstance(look, _Look):
+                found.append(look.header)
+                seconds += look.seconds
             else:
-                found.append(got.found if field.media else cell)
+                found.append(cell)
             decoded += place in whole
-            seconds += got.seconds
     every = seconds / decoded * (len(table) - missing) if decoded else 0.0
     told = facts.of_column(field, found)
     return Examined(missing, tuple(faults), told, decoded, every, _bytes(field, found))
 
 
 @dataclass(frozen=True, slots=True)
-class _Got:
-    found: Any
+class _Look:
+    """A media cell's header, and the seconds that decoding it took; 0 if it was not decoded."""
+
+    header: Any
     seconds: float
 
 
@@ -95,8 +102,13 @@ def _blocks(table: Table, name: str, field: Field) -> Iterator[tuple[range, list
         yield places, cells
 
 
-def _each(cells: list[tuple[int, Any]], field: Field, whole: set[int]) -> Iterator[_Got]:
-    one = partial(_checked, field, whole)
+def _each(
+    look: Callable[[Field, set[int], tuple[int, Any]], Any],
+    cells: list[tuple[int, Any]],
+    field: Field,
+    whole: set[int],
+) -> Iterator[Any]:
+    one = partial(look, field, whole)
     if not field.media:
         yield from map(one, cells)
         return
@@ -104,17 +116,26 @@ def _each(cells: list[tuple[int, Any]], field: Field, whole: set[int]) -> Iterat
         yield from threads.map(one, cells)
 
 
-def _checked(field: Field, whole: set[int], numbered: tuple[int, Any]) -> _Got:
-    """Check a cell by its header, and decode it if it was chosen."""
+def _parsed(field: Field, _: set[int], numbered: tuple[int, Any]) -> CellError | None:
+    try:
+        check(numbered[1], field)
+    except CellError as error:
+        return error
+    return None
+
+
+def _looked(field: Field, whole: set[int], numbered: tuple[int, Any]) -> _Look | CellError:
+    """Check a media cell by its header, and decode it if it was chosen."""
     place, cell = numbered
     try:
-        found = check(cell, field)
+        header = check(cell, field)
+        if place not in whole:
+            return _Look(header, 0.0)
         start = time.thread_time()
-        if place in whole:
-            check(cell, field, decode=True)
-        return _Got(found, time.thread_time() - start)
+        check(cell, field, decode=True)
+        return _Look(header, time.thread_time() - start)
     except CellError as error:
-        return _Got(error, 0.0)
+        return error
 
 
 def _fault(row: int, name: str, cell: Any, error: CellError) -> Fault:

@@ -61,7 +61,7 @@ def _balance(counts: Counter[str], cells: int) -> Facts:
 
 
 def _number(_: Field, cells: Sequence[Any]) -> Facts:
-    every = (parsed_number(str(cell)) for cell in cells)
+    every = (parsed_number(cell) if isinstance(cell, str) else float(cell) for cell in cells)
     values = [value for value in every if value is not None]
     return {**spread(values, 6), "mean": round(float(np.mean(values)), 6)} if values else {}
 

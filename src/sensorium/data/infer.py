@@ -89,7 +89,7 @@ def infer(
         group=group,
     )
     named = [name for name, finding in found.items() if finding.role == "split"]
-    split = next((name for name in named if _has_train(table, name)), None)
+    split = next((name for name in named if _names_parts(table, name)), None)
     return Inference(schema, found, split)
 
 
@@ -155,17 +155,17 @@ class _Wanted:
         return ("input" if told.useful else "left out"), told.reason
 
 
-def _has_train(table: Table, name: str) -> bool:
-    cells = table.with_schema(None).cells(name)
-    return any(str(cell).strip().lower() in splits.PARTS["train"] for cell in cells)
+def _names_parts(table: Table, name: str) -> bool:
+    """Tell whether every cell names a part, and train is among them."""
+    found = {str(cell).strip().lower() for cell in table.with_schema(None).cells(name)}
+    return found <= splits.KNOWN.keys() and "train" in map(splits.KNOWN.get, found)
 
 
 def _is_split(sample: Sample) -> bool:
-    words = {word for synonyms in splits.PARTS.values() for word in synonyms}
     return (
         sample.name.lower() in _SPLIT_NAMES
         and len(sample.distinct) > 1
-        and all(str(cell).strip().lower() in words for cell in sample.distinct)
+        and all(str(cell).strip().lower() in splits.KNOWN for cell in sample.distinct)
     )
 
 

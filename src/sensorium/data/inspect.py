@@ -1,8 +1,8 @@
 """``inspect``: look a table over before anything is learned from it."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from sensorium.core.schema import Category, Field, Flag, Number
 from sensorium.core.seed import numpy_generator
-from sensorium.data import duplicates, leaks, split
+from sensorium.data import leaks, near, split
 from sensorium.data.examine import examine
 from sensorium.data.infer import Finding, Inference, infer
 from sensorium.data.inspection import Inspection
 from sensorium.data.leaks import Leak
 from sensorium.data.read import read
-from sensorium.data.sample import is_missing
-from sensorium.data.table import Table, located
+from sensorium.data.table import Table
 
-_MOST_TEXTS = 20_000
-_HASH_SECONDS = 15.0
+_MOST_ROWS = 20_000
+_LOOK_SECONDS = 15.0
+_PEEK = 64
 
 
 def inspect(
@@ -64,21 +64,26 @@ def inspect(
 def _suspected(
     table: Table, found: Inference, targets: Sequence[str], *, thorough: bool
 ) -> tuple[Leak, ...]:
-    bare = table.with_schema(None)
+    places = np.sort(numpy_generator(0, "leaks").permutation(len(table))[:_MOST_ROWS])
+    rows = table.with_schema(None).take(places)
     suspected = []
     for name, finding in found.findings.items():
-        if name in targets or finding.role in ("split", "group") or finding.field is None:
+        if name in targets or finding.role in ("split", "group") or not _is_light(rows, name):
             continue
-        if finding.kind in ("series", "vector"):
-            continue
-        cells = bare.cells(name)
+        cells = rows.cells(name)
         for target in targets:
             goal = found.findings[target].field
-            about = _towards(name, finding, cells, goal, bare.cells(target))
+            about = _towards(name, finding, cells, goal, rows.cells(target))
             if finding.role == "left out":
                 about = [replace(leak, advice="it is left out; keep it so") for leak in about]
             suspected += about
     return (*suspected, *_duplicated(table, found, thorough=thorough))
+
+
+def _is_light(rows: Table, name: str) -> bool:
+    """Tell whether a column's cells are words, numbers or dates: no bytes, lists or arrays."""
+    cells = rows.slice(0, _PEEK).cells(name)
+    return all(isinstance(cell, str | int | float | date | None) for cell in cells)
 
 
 def _towards(
@@ -104,40 +109,14 @@ def _duplicated(table: Table, found: Inference, *, thorough: bool) -> list[Leak]
         parts = split.by_names(table.cells(found.split), found.split)
     suspected = []
     for name, finding in found.findings.items():
-        if finding.role != "input" or finding.kind not in ("text", "image"):
-            continue
-        groups = _texts(table, name) if finding.kind == "text" else None
-        if finding.kind == "image":
-            groups = _pictures(table, name, np.inf if thorough else _HASH_SECONDS)
-        if groups is not None:
-            suspected += leaks.of_duplicates(name, groups, parts)
+        if finding.role == "input" and finding.kind in ("text", "image"):
+            groups = near.of_column(table, name, np.inf if thorough else _LOOK_SECONDS)
+            if finding.kind == "image" or not _recur(groups):
+                suspected += leaks.of_duplicates(name, groups, parts)
     return suspected
 
 
-def _texts(table: Table, name: str) -> NDArray[np.int64] | None:
-    """Group texts; None for a column in which texts recur by nature, such as questions."""
-    places = np.linspace(0, len(table) - 1, min(len(table), _MOST_TEXTS)).round().astype(np.int64)
-    groups = duplicates.of_texts(table.take(places).cells(name))
-    if len(set(groups.tolist())) < 0.7 * len(groups):
-        return None
-    whole = np.full(len(table), -1, dtype=np.int64)
-    whole[places] = places[groups]
-    return whole
-
-
-def _pictures(table: Table, name: str, seconds: float) -> NDArray[np.int64]:
-    """Group pictures, as many as can be looked at in so many seconds."""
-    stop = time.monotonic() + seconds
-    thumbnails: list[NDArray[np.float32] | None] = []
-    looked = []
-    for place in numpy_generator(0, "look").permutation(len(table)).tolist():
-        if time.monotonic() > stop:
-            break
-        cell = table.take([place]).cells(name)[0]
-        looked.append(place)
-        missing = is_missing(cell)
-        thumbnails.append(None if missing else duplicates.thumbnail(located(cell, table.folder)))
-    whole = np.full(len(table), -1, dtype=np.int64)
-    places = np.array(looked, dtype=np.int64)
-    whole[places] = places[duplicates.of_thumbnails(thumbnails)]
-    return whole
+def _recur(groups: NDArray[np.int64]) -> bool:
+    """Tell whether texts recur by nature, as questions do."""
+    looked = groups[groups >= 0]
+    return len(np.unique(looked)) < 0.7 * len(looked)

@@ -167,7 +167,14 @@ def of_duplicates(
         if twice < max(2, 0.01 * counts.total()):
             return []
         found = f"{twice:,} of {counts.total():,} rows have a near-duplicate"
-        return [Leak(name, "duplicates", found, "split by a group column that holds them together")]
+        return [
+            Leak(
+                name,
+                "duplicates",
+                found,
+                f"keep them together: group by near_duplicates(table, {name!r})",
+            )
+        ]
     leaks = []
     train = set(groups[parts["train"]].tolist()) - {-1} if "train" in parts else set()
     for part, rows in parts.items():

@@ -19,12 +19,16 @@ _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]")
 
 
 def is_missing(cell: Any) -> bool:
-    """Tell whether a raw cell is missing: None, NaN or an empty word."""
+    """Tell whether a raw cell is missing: None, NaN, NaT, NA, or a word of blanks alone."""
     if cell is None:
         return True
     if isinstance(cell, float):
         return math.isnan(cell)
-    return isinstance(cell, str | list) and len(cell) == 0
+    if isinstance(cell, str):
+        return not cell.strip()
+    if isinstance(cell, dict) and cell.keys() & {"bytes", "path", "array"}:
+        return all(cell.get(key) is None for key in ("bytes", "path", "array"))
+    return type(cell).__name__ in ("NAType", "NaTType")
 
 
 def word_count(text: str) -> float:
@@ -71,7 +75,7 @@ class Sample:
         cells = bare.take(_spaced(len(table), _PEEK)).cells(name)
         if len(table) > _PEEK and all(_is_light(cell) for cell in cells):
             cells = bare.take(_spaced(len(table), _MOST)).cells(name)
-        known = [cell for cell in cells if not is_missing(cell)]
+        known = [cell for cell in cells if not (is_missing(cell) or _is_empty(cell))]
         whole = len(cells) == len(table)
         return Sample(name, known, len(cells) - len(known), whole, target, table.folder)
 
@@ -117,6 +121,10 @@ class Sample:
 
 def _spaced(count: int, most: int) -> list[int]:
     return [int(place) for place in np.linspace(0, count - 1, min(count, most)).round()]
+
+
+def _is_empty(cell: Any) -> bool:
+    return isinstance(cell, list | tuple) and not cell
 
 
 def _is_light(cell: Any) -> bool:

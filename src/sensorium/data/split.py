@@ -24,6 +24,9 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 """What a split column may call the parts."""
 
+KNOWN: dict[str, str] = {word: part for part, words in PARTS.items() for word in words}
+"""The part that a word means."""
+
 
 @runtime_checkable
 class Cells(Protocol):
@@ -143,9 +146,8 @@ def by_names(names: Sequence[Any], column: str = "split") -> dict[str, Places]:
     """
     found: dict[str, list[int]] = defaultdict(list)
     odd: Counter[str] = Counter()
-    known = {word: part for part, words in PARTS.items() for word in words}
     for row, name in enumerate(names):
-        part = known.get(str(name).strip().lower())
+        part = KNOWN.get(str(name).strip().lower())
         if part is None:
             odd[str(name)] += 1
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sensorium.core.errors import TableError
 from sensorium.data import media_kind
 from sensorium.data.column import store
-from sensorium.data.split import PARTS
+from sensorium.data.split import KNOWN
 from sensorium.data.table import Table
 
 TABLES = ("table.csv", "table.jsonl", "table.parquet", "metadata.csv", "metadata.jsonl",
@@ -59,9 +59,8 @@ def read(folder: Path) -> Table:
     places = [file.relative_to(folder) for file in files]
     columns = {next(iter(kinds)): store([str(place) for place in places])}
     above = [list(place.parts[:-1]) for place in places]
-    parts = {word: part for part, words in PARTS.items() for word in words}
-    if all(names and names[0].lower() in parts for names in above):
-        columns["split"] = store([parts[names.pop(0).lower()] for names in above])
+    if all(names and names[0].lower() in KNOWN for names in above):
+        columns["split"] = store([KNOWN[names.pop(0).lower()] for names in above])
     if any(above):
         columns["label"] = store(["/".join(names) or None for names in above])
     return Table(columns, folder=folder)

@@ -9,11 +9,10 @@ from sensorium.core.errors import TableError, all_at_once
 from sensorium.data.readers import encoding as bytes_of
 from sensorium.data.readers import records
 from sensorium.data.readers.encoding import LineFault
-from sensorium.data.split import PARTS
+from sensorium.data.split import KNOWN
 from sensorium.data.table import Table, stack
 
 _MOST = 20
-_PARTS = {word for words in PARTS.values() for word in words}
 
 
 def load(file: Path, encoding: str | None = None) -> Any:
@@ -44,7 +43,7 @@ def from_data(data: Any, file: Path, names: Sequence[str] | None = None) -> Tabl
         TableError: it is no table.
     """
     if isinstance(data, Mapping) and data and all(isinstance(v, list) for v in data.values()):
-        if {str(name).lower() for name in data} <= _PARTS:
+        if {str(name).lower() for name in data} <= KNOWN.keys():
             parts = [from_data(rows, file, names) for rows in data.values()]
             split = [name for name, rows in data.items() for _ in rows]
             return stack(parts).with_column("split", split)
