@@ -103,6 +103,6 @@ def test_slow_scores_of_many_rows_are_drawn_less_often(monkeypatch: pytest.Monke
         return kept(self, score, draws)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Resamples, "scores", counted)
-    referee().scores(wrong_in(1))
-    scored(referee(), wrong_in(1))
+    found = referee().scores(wrong_in(1))
     assert drawn == [250, 400]
+    assert found["accuracy"] == scored(referee(), wrong_in(1))
