@@ -32,7 +32,7 @@ def squared(pixels: Pixels, size: int, fit: Fit) -> Square:
     return scaled(pixels, size, size)
 
 
-def scaled(pixels: Pixels, height: int, width: int) -> UInt8[np.ndarray, "channels height width"]:
+def scaled(pixels: Pixels, height: int, width: int) -> UInt8[np.ndarray, "channels tall wide"]:
     """Scale to the given sides and put the channels first."""
     if pixels.shape[:2] == (height, width):
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
