@@ -3,9 +3,12 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image as Pillow
 from PIL import ImageFilter
 
+from sensorium.core.errors import TableError
+from sensorium.data import near_duplicates, read
 from sensorium.data.duplicates import normal, of_texts, of_thumbnails, thumbnail
 
 ABSTRACT = (
@@ -76,3 +79,19 @@ def test_pictures_alike_to_the_eye():
 def test_flat_pictures_are_alike_only_if_of_one_colour():
     flat = [Pillow.new("L", (20, 20), level) for level in (0, 60, 60, 120)]
     assert groups(of_thumbnails([thumbnail(cell) for cell in flat])) == [[1, 2]]
+
+
+def test_rows_alike_in_any_column_get_one_number_and_stay_together(tmp_path):
+    for i in range(6):
+        scene(i).save(tmp_path / f"{i}.png")
+    scene(0).save(tmp_path / "6.jpg")
+    files = [f"{i}.png" for i in range(6)] + ["6.jpg", "", "gone.png"]
+    texts = [ABSTRACT if i in (1, 6) else f"text number {i}" for i in range(9)]
+    table = read({"photo": files, "text": texts}, folder=tmp_path)
+    assert groups(np.array(near_duplicates(table, "photo"))) == [[0, 6]]
+    numbers = near_duplicates(table, "photo", "text")
+    assert groups(np.array(numbers)) == [[0, 1, 6]]
+    left, right = table.with_column("twins", numbers).split(0.6, 0.4, group="twins")
+    assert not set(left.cells("twins")) & set(right.cells("twins"))
+    with pytest.raises(TableError, match="name the columns"):
+        near_duplicates(table)

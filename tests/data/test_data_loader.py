@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sensorium.core.errors import PlanError
 from sensorium.data.loader import Loader
-from sensorium.data.order import order
+from sensorium.data.order import order, step_count
 
 PLANS = st.fixed_dictionaries(
     {
@@ -56,6 +56,12 @@ def test_drop_last_leaves_only_full_steps(plan, processes):
         assert {len(step) for step in steps} == {plan["rows_per_step"]}
 
 
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(1, 5), st.booleans())
+def test_the_length_is_told_without_the_order(rows, rows_per_step, processes, drop_last):
+    steps = order(rows, rows_per_step, shard=(0, processes), drop_last=drop_last)
+    assert step_count(rows, rows_per_step, processes, drop_last=drop_last) == len(steps)
+
+
 def test_a_small_remainder_is_evened_out():
     assert [len(step) for step in order(129, 64)] == [64, 33, 32]
     assert [len(step) for step in order(120, 64)] == [64, 56]
@@ -99,7 +105,7 @@ def test_arguments_that_cannot_be(change, said):
 def test_the_loader_gives_the_batches_in_order_and_resumes():
     whole = list(Loader(tuple, rows=50, rows_per_step=8, seed=1))
     assert whole == [tuple(step.tolist()) for step in order(50, 8, seed=1)]
-    loader = Loader(tuple, rows=50, rows_per_step=8, seed=1, start=3)
+    loader: Loader[tuple[int, ...]] = Loader(tuple, rows=50, rows_per_step=8, seed=1, start=3)
     assert len(loader) == len(whole) - 3
     assert list(loader) == whole[3:]
 

@@ -9,7 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from jaxtyping import Int64
+
+Places = Int64[np.ndarray, " _"]
+"""Numbers of rows."""
 
 Store: TypeAlias = pa.ChunkedArray | list[Any]
 
@@ -86,7 +89,7 @@ def _media(column: pa.ChunkedArray) -> Store:
     return [found if found is not None else name for found, name in pairs]
 
 
-def pick(column: Store, index: NDArray[np.int64]) -> list[Any]:
+def pick(column: Store, index: Places) -> list[Any]:
     """Give some cells of a column as Python objects."""
     if isinstance(column, list):
         return [column[place] for place in index.tolist()]

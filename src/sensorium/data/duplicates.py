@@ -12,14 +12,17 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Int64, UInt64
 
 from sensorium.core.errors import CellError
 from sensorium.core.seed import numpy_generator
 from sensorium.media import read_picture
 
-Groups = NDArray[np.int64]
+Groups = Int64[np.ndarray, " rows"]
 """One number a row; rows alone have a number of their own."""
+
+Runs = UInt64[np.ndarray, " runs"]
+Thumbnail = Float32[np.ndarray, "side side"]
 
 SIMILAR = 0.8
 """Texts that share so much of their runs of letters (Jaccard) are near-duplicates."""
@@ -85,13 +88,13 @@ def of_texts(cells: Sequence[Any]) -> Groups:
     return clusters.groups()
 
 
-def _runs(text: str) -> NDArray[np.uint64]:
+def _runs(text: str) -> Runs:
     letters = text.encode("utf-32-le", "replace")
     hashes = {crc32(letters[4 * i : 4 * (i + _RUN)]) for i in range(len(text) - _RUN + 1)}
     return np.array(sorted(hashes), dtype=np.uint64)
 
 
-def _signatures(runs: dict[int, NDArray[np.uint64]]) -> dict[int, list[Hashable]]:
+def _signatures(runs: dict[int, Runs]) -> dict[int, list[Hashable]]:
     """Give each row's MinHash bands: near rows share one with high probability."""
     random = numpy_generator(0, "minhash")
     factor = random.integers(1, 1 << 31, (_HASHES, 1), dtype=np.uint64) | np.uint64(1)
@@ -118,7 +121,7 @@ def _candidates(bands: dict[int, list[Hashable]]) -> Iterable[tuple[int, int]]:
     return sorted(pairs)
 
 
-def thumbnail(cell: Any) -> NDArray[np.float32] | None:
+def thumbnail(cell: Any) -> Thumbnail | None:
     """Shrink a picture to 16 x 16 grey; None if it is damaged.
 
     Args:
@@ -131,7 +134,7 @@ def thumbnail(cell: Any) -> NDArray[np.float32] | None:
     return np.asarray(pixels.reshape(_SIDE, _FINER, _SIDE, _FINER).mean((1, 3)))
 
 
-def of_thumbnails(thumbnails: Sequence[NDArray[np.float32] | None]) -> Groups:
+def of_thumbnails(thumbnails: Sequence[Thumbnail | None]) -> Groups:
     """Group near-duplicate pictures by their thumbnails; rows without one stay alone.
 
     Candidates share a part of a perceptual hash (which of two neighbouring places is lighter);
@@ -146,7 +149,7 @@ def of_thumbnails(thumbnails: Sequence[NDArray[np.float32] | None]) -> Groups:
     return clusters.groups()
 
 
-def _bands(of: NDArray[np.float32]) -> list[Hashable]:
+def _bands(of: Thumbnail) -> list[Hashable]:
     small = of.reshape(_SIDE // 2, 2, _SIDE // 2, 2).mean((1, 3))
     steps = np.diff(np.concatenate([small, small[:, :1]], axis=1), axis=1) > 0
     return [(place, band.tobytes()) for place, band in enumerate(np.split(steps, 4))]

@@ -5,16 +5,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from sensorium.data.column import Store
+from sensorium.data.column import Places, Store
 
 _ROWS_AT_ONCE = 65_536
 
 
-def of(columns: Mapping[str, Store], index: NDArray[np.int64]) -> str:
+def of(columns: Mapping[str, Store], index: Places) -> str:
     """Hash names and cells, column by column, with sha256."""
     digest = hashlib.sha256()
     for name, column in columns.items():

@@ -6,11 +6,11 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sensorium.core.schema import Category, Field, Flag, Number
 from sensorium.core.seed import numpy_generator
 from sensorium.data import leaks, near, split
+from sensorium.data.duplicates import Groups
 from sensorium.data.examine import examine
 from sensorium.data.infer import Finding, Inference, infer
 from sensorium.data.inspection import Inspection
@@ -116,7 +116,7 @@ def _duplicated(table: Table, found: Inference, *, thorough: bool) -> list[Leak]
     return suspected
 
 
-def _recur(groups: NDArray[np.int64]) -> bool:
+def _recur(groups: Groups) -> bool:
     """Tell whether texts recur by nature, as questions do."""
     looked = groups[groups >= 0]
     return len(np.unique(looked)) < 0.7 * len(looked)

@@ -165,6 +165,6 @@ def _value(value: Any) -> str:
         return least if least == greatest else f"{least} to {greatest} (middle {middle})"
     if isinstance(value, Mapping):
         shown = [f"{key} {count:,}" for key, count in list(value.items())[:_MOST_CLASSES]]
-        more = [f"and {len(value) - _MOST_CLASSES} more"] * (len(value) > _MOST_CLASSES)
+        more = ["..."] * (len(value) > _MOST_CLASSES)
         return "(" + ", ".join(shown + more) + ")"
     return f"{value:,.10g}" if isinstance(value, int | float) else str(value)

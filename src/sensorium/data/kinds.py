@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
 from sensorium.core.schema import Category, Date, Field, Flag, Number
 from sensorium.data import media_kind, sizing
@@ -169,7 +169,7 @@ def _number(sample: Sample) -> Told | None:
     return Told(Number(), span)
 
 
-def _is_long_tailed(values: NDArray[Any]) -> bool:
+def _is_long_tailed(values: Float64[np.ndarray, " cells"]) -> bool:
     middle = float(np.median(values))
     return len(set(values.tolist())) > 20 and 0 < 10 * middle <= float(values.max())
 

@@ -11,9 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
 from sensorium.core.seed import numpy_generator
+from sensorium.data.column import Places
+from sensorium.data.duplicates import Groups
 from sensorium.data.sample import is_missing
 
 LEAST_ROWS = 50
@@ -117,12 +119,11 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, int | float) and bool(np.isfinite(cell))
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ranks(values: Float64[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
     """Rank; equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    means: NDArray[np.float64] = last - (counts - 1) / 2
-    return means[inverse]
+    return np.asarray((last - (counts - 1) / 2)[inverse])
 
 
 def of_names(
@@ -151,9 +152,7 @@ def of_names(
     return [Leak(name, "name", found_text, "remove it from the text, or leave the column out")]
 
 
-def of_duplicates(
-    name: str, groups: NDArray[np.int64], parts: Mapping[str, NDArray[np.int64]] | None
-) -> list[Leak]:
+def of_duplicates(name: str, groups: Groups, parts: Mapping[str, Places] | None) -> list[Leak]:
     """Suspect near-duplicates that a split puts on both sides.
 
     Args:

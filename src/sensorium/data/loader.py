@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sensorium.data.order import order
+from sensorium.data.order import Lengths, order
 
 T = TypeVar("T")
 
@@ -41,7 +38,7 @@ class Loader(Generic[T]):
         *,
         rows: int,
         rows_per_step: int,
-        lengths: Sequence[int] | NDArray[np.integer] | None = None,
+        lengths: Lengths | None = None,
         seed: int = 0,
         epoch: int = 0,
         start: int = 0,

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Shaped
 
 PICTURES = frozenset({
     ".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
@@ -86,7 +86,7 @@ def _of_dict(cell: dict[Any, Any]) -> str:
     return of(cell["bytes"]) if cell.get("bytes") else of(str(cell.get("path") or ""))
 
 
-def _of_array(array: NDArray[Any]) -> str:
+def _of_array(array: Shaped[np.ndarray, " *shape"]) -> str:
     if array.dtype.kind not in "biuf":
         return ""
     if array.ndim == 3 or (array.ndim == 2 and array.dtype == np.uint8):

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sensorium.core.errors import TableError
 from sensorium.core.seed import numpy_generator
 from sensorium.data import duplicates, media_kind
-from sensorium.data.duplicates import Clusters, Groups
+from sensorium.data.column import Places
+from sensorium.data.duplicates import Clusters, Groups, Thumbnail
 from sensorium.data.sample import Sample, is_missing
 from sensorium.data.table import Table, located
 
@@ -65,10 +65,10 @@ def of_column(table: Table, name: str, seconds: float = np.inf) -> Groups:
     return _spread(len(table), looked, duplicates.of_texts(table.take(looked).cells(name)))
 
 
-def _pictures(table: Table, name: str, order: NDArray[np.int64], seconds: float) -> Groups:
+def _pictures(table: Table, name: str, order: Places, seconds: float) -> Groups:
     stop = time.monotonic() + seconds
     bare = table.with_schema(None)
-    thumbnails: list[NDArray[np.float32] | None] = []
+    thumbnails: list[Thumbnail | None] = []
     for start in range(0, len(order), _AT_ONCE):
         if time.monotonic() > stop:
             break
@@ -79,11 +79,11 @@ def _pictures(table: Table, name: str, order: NDArray[np.int64], seconds: float)
     return _spread(len(table), looked, duplicates.of_thumbnails(thumbnails))
 
 
-def _thumbnail(folder: Path | None, cell: Any) -> NDArray[np.float32] | None:
+def _thumbnail(folder: Path | None, cell: Any) -> Thumbnail | None:
     return None if is_missing(cell) else duplicates.thumbnail(located(cell, folder))
 
 
-def _spread(count: int, looked: NDArray[np.int64], groups: Groups) -> Groups:
+def _spread(count: int, looked: Places, groups: Groups) -> Groups:
     """Name the groups of the rows that were looked at by rows of the whole table."""
     whole = np.full(count, -1, dtype=np.int64)
     whole[looked] = looked[groups]

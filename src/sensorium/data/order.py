@@ -5,14 +5,17 @@ every machine, and every process computes the whole of it and takes its own shar
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Integer
 
 from sensorium.core.errors import PlanError
 from sensorium.core.seed import numpy_generator
+from sensorium.data.column import Places
 
-Places = NDArray[np.int64]
+Lengths: TypeAlias = Sequence[int] | Integer[np.ndarray, " rows"]
+"""One number a row: how long it is."""
 
 WINDOW = 50
 """Rows are sorted by length inside windows of so many batches: enough to pad little, and few
@@ -23,7 +26,7 @@ def order(
     rows: int,
     rows_per_step: int,
     *,
-    lengths: Sequence[int] | NDArray[np.integer] | None = None,
+    lengths: Lengths | None = None,
     seed: int = 0,
     epoch: int = 0,
     shard: tuple[int, int] = (0, 1),
@@ -63,10 +66,18 @@ def order(
     return [steps[place * processes + process] for place in rounds.tolist()]
 
 
+def step_count(
+    rows: int, rows_per_step: int, processes: int = 1, *, drop_last: bool = False
+) -> int:
+    """Count the steps of an epoch in each process, without computing its order."""
+    rounds, left = divmod(max(rows, processes), rows_per_step * processes)
+    return rounds + (1 if left and not (drop_last and rounds) else 0)
+
+
 def _check(
     rows: int,
     rows_per_step: int,
-    lengths: Sequence[int] | NDArray[np.integer] | None,
+    lengths: Lengths | None,
     shard: tuple[int, int],
 ) -> None:
     if rows < 1 or rows_per_step < 1:
@@ -96,7 +107,7 @@ def _evenly(rows: int, steps: int) -> list[int]:
     return [rows // steps + (place < rows % steps) for place in range(steps)]
 
 
-def _bucketed(places: Places, lengths: NDArray[np.integer], window: int) -> Places:
+def _bucketed(places: Places, lengths: Integer[np.ndarray, " rows"], window: int) -> Places:
     """Sort by length inside windows; equal lengths stay shuffled."""
     parts = [places[start : start + window] for start in range(0, len(places), window)]
     return np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
 from sensorium.core.errors import TableError, all_at_once
 from sensorium.core.seed import numpy_generator
-
-Places = NDArray[np.int64]
+from sensorium.data.column import Places
 
 PARTS: dict[str, tuple[str, ...]] = {
     "train": ("train", "training", "tr", "fit"),
@@ -234,7 +233,9 @@ def by_groups(
 
 
 def _deal(
-    counts: NDArray[np.float64], shares: NDArray[np.float64], random: np.random.Generator
+    counts: Float64[np.ndarray, "groups labels"],
+    shares: Float64[np.ndarray, " parts"],
+    random: np.random.Generator,
 ) -> list[int]:
     """Deal groups (rows of ``counts``, by label) out to parts."""
     wanted = counts.sum(0) * shares[:, None]

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sensorium.core.errors import SchemaError, TableError, all_at_once, nearest
 from sensorium.core.schema import Schema
 from sensorium.data import fingerprint, split
-from sensorium.data.column import Store, pick, store
+from sensorium.data.column import Places, Store, pick, store
 
 Row = dict[str, Any]
 """One row: cells by column name; a missing cell is None, NaN, or no key at all."""
@@ -45,7 +44,7 @@ class Table:
         *,
         schema: Schema | None = None,
         folder: Path | None = None,
-        index: NDArray[np.int64] | None = None,
+        index: Places | None = None,
     ) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -101,7 +100,7 @@ class Table:
         """
         return self._cells(name, self._index)
 
-    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Table":
+    def take(self, indices: Sequence[int] | Places) -> "Table":
         """Show some rows, by their place in this table (not by row id)."""
         places = np.asarray(indices, dtype=np.int64).reshape(-1)
         return self._view(self._index[places])
@@ -206,14 +205,14 @@ class Table:
             )
         )
 
-    def _view(self, index: NDArray[np.int64]) -> "Table":
+    def _view(self, index: Places) -> "Table":
         return Table(self._columns, schema=self.schema, folder=self.folder, index=index)
 
-    def _rows(self, index: NDArray[np.int64]) -> list[Row]:
+    def _rows(self, index: Places) -> list[Row]:
         cells = [self._cells(name, index) for name in self._columns]
         return [dict(zip(self._columns, row, strict=True)) for row in zip(*cells, strict=True)]
 
-    def _cells(self, name: str, index: NDArray[np.int64]) -> list[Any]:
+    def _cells(self, name: str, index: Places) -> list[Any]:
         if name not in self._columns:
             if self.schema is not None and name in self.schema.fields:
                 return [None] * len(index)

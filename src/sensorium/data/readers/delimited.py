@@ -32,6 +32,7 @@ _REAL = (
 _LIST = r"(?s)^\[.*\]$"
 _DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 _BLOCK = 16 << 20
+_WHOLE_FILE = (1 << 31) - 1
 _MOST = 20
 _END = "the end of the file"
 
@@ -128,35 +129,40 @@ def _unclosed(file: Path, encoding: str, delimiter: str) -> int | None:
 def _fast(
     file: Path, encoding: str, delimiter: str, header: list[str], *, skip: bool
 ) -> pa.Table | None:
-    """Read with Arrow; None if anything is wrong with the rows."""
+    """Read with Arrow, in blocks, or at once if a row is longer; None if a row is wrong."""
     odd: list[arrow_csv.InvalidRow] = []
 
     def note(row: arrow_csv.InvalidRow) -> str:
         odd.append(row)
         return "skip"
 
-    try:
-        table = arrow_csv.read_csv(
-            file,
-            read_options=arrow_csv.ReadOptions(
-                column_names=header,
-                skip_rows_after_names=int(skip),
-                encoding=encoding,
-                block_size=max(_BLOCK, min(file.stat().st_size, (1 << 31) - 1)),
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
+    for block in (_BLOCK, min(file.stat().st_size, _WHOLE_FILE)):
+        reading = arrow_csv.ReadOptions(
+            column_names=header,
+            skip_rows_after_names=int(skip),
+            encoding=encoding,
+            block_size=block,
         )
-    except (pa.ArrowException, OSError):
-        return None
-    return None if odd else table
+        parsing = arrow_csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=note,
+        )
+        try:
+            table = arrow_csv.read_csv(file, reading, parsing, _as_words(header))
+        except (pa.ArrowException, OSError):
+            continue
+        return None if odd else table
+    return None
+
+
+def _as_words(header: Sequence[str]) -> arrow_csv.ConvertOptions:
+    return arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(header, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
 
 
 def _ragged(
