@@ -41,8 +41,6 @@ def encoder_for(field: Field, rows: int, width: int) -> tuple[Encoder, str]:
         return TextTransformer(width=width), f"{rows:,} rows are enough to learn word order"
     if field.kind == "text":
         return NGrams(width=width), f"strong on {rows:,} rows and fast"
-    if isinstance(field, Category) and field.many:
-        return Vectors(width=width), "a flag for each name"
     part, why = ENCODERS_BY_KIND[field.kind]
     return part(width=width), why
 

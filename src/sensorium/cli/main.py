@@ -27,10 +27,11 @@ for command in (inspect, fit, resume, compare, evaluate, predict, doctor):
     app.command()(command)
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"sensorium {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -194,12 +194,17 @@ class Fit:
         progress.epoch += 1
         progress.step = 0
         progress.running = {}
-        waited = progress.epoch - 1 - progress.best_epoch
-        stalled = self.plan.patience and progress.best is not None and waited >= self.plan.patience
-        progress.done = bool(stalled) or progress.epoch >= self.epochs
+        progress.done = self._stalled() or progress.epoch >= self.epochs
         self.log.write(progress.history)
         if progress.done or self.due:
             self.save()
+
+    def _stalled(self) -> bool:
+        best, history = self.progress.best, self.progress.history
+        if not self.plan.patience or best is None:
+            return False
+        first = next(number for number, r in enumerate(history) if r.get("score") == best)
+        return len(history) - 1 - first >= self.plan.patience
 
     @property
     def due(self) -> bool:

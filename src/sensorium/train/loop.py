@@ -17,6 +17,7 @@ from sensorium.preprocess import Shelf
 from sensorium.train.checkpoint import newest
 from sensorium.train.failures import explained
 from sensorium.train.fit import Fit
+from sensorium.train.mix import check_mixable
 from sensorium.train.optimisers import rate_at
 from sensorium.train.plan import Plan
 from sensorium.train.progress import Bar
@@ -49,11 +50,14 @@ def train(
         quiet: show no progress.
 
     Errors:
+        PlanError: the plan mixes rows whose columns cannot be mixed.
         TableError: damaged cells under the policy ``"error"``, or no row is left to learn from.
         TrainingError: a loss that is not finite, no memory, a full disk.
         ArtifactError: ``out`` holds a fit already and ``resume`` is False, or a torn checkpoint.
     """
-    plan, folder, ledger = plan or Plan(), _folder(out, resume=resume), Ledger()
+    plan = plan or Plan()
+    check_mixable(model.schema.inputs, plan)
+    folder, ledger = _folder(out, resume=resume), Ledger()
     with _threads(plan.threads), explained(folder):
         shelves = [_shelf(model, rows, ledger, folder) for rows in (table, valid)]
         fit = Fit.begin(model, _filled(shelves[0]), shelves[1], plan, folder, ledger)

@@ -1,0 +1,95 @@
+"""The one line, from the sources that people have."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sensorium as sm
+from conftest import Mixed
+from sensorium import encoders, fusion
+from sensorium.core.errors import PlanError, SchemaError, TableError
+
+FAST = {"epochs": 2, "quiet": True, "out": None, "minutes": 0.2}
+
+
+def numbers(count: int = 80) -> list[dict[str, object]]:
+    return [{"x": i / 10, "z": float(i % 3), "y": "lo" if i < 40 else "hi"} for i in range(count)]
+
+
+def test_several_targets_of_several_kinds(mixed: Mixed) -> None:
+    run = sm.fit(mixed.csv, ["mood", "score"], inputs=["review", "price"], **FAST)  # type: ignore[arg-type]
+    answer = run.model.predict({"review": "lovely", "price": 1.0})[0]
+    assert set(answer) == {"mood", "score"}
+    assert isinstance(answer["score"], float)
+
+
+def test_tags_get_thresholds_and_lists(mixed: Mixed) -> None:
+    run = sm.fit(mixed.csv, "tags", inputs=["review", "price"],
+                 kinds={"tags": sm.Category(many=True)}, **FAST)  # type: ignore[arg-type]  # fmt: skip
+    tags = run.model.predict(*mixed.rows)
+    assert all(set(found) <= {"warm", "loud"} for found in tags)
+
+
+def test_regression_answers_in_the_targets_own_units() -> None:
+    rows = [{"x": i / 10, "y": 1000.0 + 10 * i} for i in range(200)]
+    run = sm.fit(rows, "y", epochs=30, quiet=True, out=None)
+    found = run.model.predict({"x": 5.0}, {"x": 15.0})
+    assert abs(found[0] - 1500) < 150
+    assert abs(found[1] - 2500) < 150
+
+
+def test_every_kind_together_with_missing_and_damaged_cells(mixed_faulty: Mixed) -> None:
+    run = sm.fit(mixed_faulty.jsonl, "mood", **FAST)  # type: ignore[arg-type]
+    kinds = {field.kind for field in run.model.schema.inputs.values()}
+    assert {"image", "audio", "text", "number", "series", "date"} <= kinds
+    assert {(f.row, f.column) for f in run.ledger} == set(mixed_faulty.damaged)
+    assert run.report is not None
+    assert math.isfinite(run.history[-1]["loss"])
+
+
+def test_the_users_own_parts_are_kept(mixed: Mixed) -> None:
+    run = sm.fit(
+        mixed.csv,
+        "mood",
+        inputs=["photo", "price"],
+        encoders={"photo": encoders.ConvNet(width=24, stages=(8,))},
+        fusion=fusion.Gated(width=24),
+        **FAST,  # type: ignore[arg-type]
+    )
+    assert repr(run.model.encoders["photo"]).startswith("ConvNet")
+    assert run.model.encoders["price"].width == 24
+    assert isinstance(run.model.fusion, fusion.Gated)
+
+
+def test_runs_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        run = sm.fit(numbers(), "y", epochs=1, quiet=True)
+        assert run.folder == Path("runs", f"y-{number}")
+    assert sm.load("runs/y-1/model").predict({"x": 1.0, "z": 0.0})
+
+
+def test_a_fit_of_a_table_in_memory_resumes_with_it(tmp_path: Path) -> None:
+    run = sm.fit(numbers(), "y", epochs=1, quiet=True, out=tmp_path / "r")
+    with pytest.raises(sm.SensoriumError, match="pass it as source="):
+        sm.resume(tmp_path / "r")
+    again = sm.resume(tmp_path / "r", source=numbers(), quiet=True)
+    assert np.array_equal(
+        run.model.predict_proba(*numbers()), again.model.predict_proba(*numbers())
+    )
+
+
+def test_what_cannot_be_learned_is_said() -> None:
+    with pytest.raises(PlanError, match="name the column to learn"):
+        sm.fit(numbers())
+    with pytest.raises(TableError, match="one class only"):
+        sm.fit([{"x": float(i), "y": "a"} for i in range(40)], "y", quiet=True, out=None,
+               kinds={"y": sm.Category()})  # fmt: skip
+    with pytest.raises((TableError, SchemaError)):
+        sm.fit([{"x": float(i), "y": None} for i in range(40)], "y", quiet=True, out=None)
+    with pytest.raises((TableError, SchemaError), match=r"did you mean|known"):
+        sm.fit(numbers(), "why", quiet=True, out=None)
+    with pytest.raises(TableError):
+        sm.fit([], "y", quiet=True, out=None)

@@ -1,0 +1,159 @@
+"""Every command, as a new user types it, on a small mixed table with missing and damaged cells."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from conftest import Mixed
+from sensorium.cli.main import app, main
+from sensorium.core.errors import SchemaError, TableError
+
+FAST = ["--epochs", "2", "--minutes", "0.2", "--quiet", "--seed", "1"]
+INPUTS = ["--inputs", "photo,clip,review,price"]
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def fitted(mixed_faulty: Mixed, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run made by ``sensorium fit``, and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "mood"
+    words = run("fit", str(mixed_faulty.csv), "-t", "mood", *INPUTS, *FAST, "--out", str(out))
+    return out, words
+
+
+def test_inspect_names_kinds_faults_and_how_to_override(mixed_faulty: Mixed) -> None:
+    text = run("inspect", str(mixed_faulty.csv), "-t", "mood")
+    for name in ("photo", "clip", "review", "price", "mood"):
+        assert name in text
+    row, column = mixed_faulty.damaged[0]
+    assert column in text
+    found = json.loads(run("inspect", str(mixed_faulty.csv), "-t", "mood", "--json"))
+    faults = {(fault["row"], fault["column"]) for fault in found["faults"]}
+    assert (row, column) in faults
+    assert run("inspect", str(mixed_faulty.csv), "-t", "mood", "--kind", "shop=text")
+
+
+def test_fit_prints_the_verdict_and_leaves_a_whole_run(fitted: tuple[Path, str]) -> None:
+    out, words = fitted
+    assert "accuracy" in words
+    assert "damaged cells" in words
+    assert str(out / "report.html") in words.replace("\n", "")
+    for name in ("report.html", "report.md", "report.json", "metrics.jsonl", "run.json"):
+        assert (out / name).stat().st_size > 0
+    assert (out / "model" / "sensorium.json").is_file()
+
+
+def test_the_ledger_names_every_damaged_cell(fitted: tuple[Path, str], mixed_faulty: Mixed) -> None:
+    lines = (fitted[0] / "ledger.jsonl").read_text().splitlines()
+    found = {(fault["row"], fault["column"]) for fault in map(json.loads, lines)}
+    assert found == set(mixed_faulty.damaged)
+
+
+def test_predict_answers_every_row_with_its_status(
+    fitted: tuple[Path, str], mixed_faulty: Mixed, tmp_path: Path
+) -> None:
+    file = tmp_path / "answers.csv"
+    run("predict", str(fitted[0]), str(mixed_faulty.csv), "--out", str(file), "--scores")
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["row"]) for row in rows] == list(range(48))
+    for row, column in mixed_faulty.damaged:
+        assert f"damaged: {column}" in rows[row]["status"]
+    fine = [row for row in rows if row["status"] == "ok"]
+    assert fine
+    shares = [float(fine[0][f"mood={name}"]) for name in ("calm", "cross", "glad")]
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
+    printed = run("predict", str(fitted[0] / "model"), str(mixed_faulty.csv))
+    assert printed.splitlines()[0].startswith('"row"') or printed.startswith("row")
+
+
+def test_evaluate_scores_with_a_column_taken_away(
+    fitted: tuple[Path, str], mixed: Mixed, tmp_path: Path
+) -> None:
+    words = run("evaluate", str(fitted[0]), str(mixed.csv), "--without", "photo",
+                "--out", str(tmp_path / "r"))  # fmt: skip
+    assert "accuracy" in words
+    assert (tmp_path / "r" / "report.html").is_file()
+
+
+def test_resume_goes_on_with_a_run(fitted: tuple[Path, str], tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(fitted[0], copy)
+    before = (copy / "model" / "weights.safetensors").read_bytes()
+    shutil.rmtree(copy / "model")
+    run("resume", str(copy), "--quiet")
+    assert (copy / "model" / "weights.safetensors").read_bytes() == before
+
+
+def test_resume_refuses_a_table_that_changed(make_mixed: object, tmp_path: Path) -> None:
+    from sensorium.core.errors import ArtifactError  # noqa: PLC0415
+
+    table = make_mixed()  # type: ignore[operator]
+    out = tmp_path / "run"
+    run("fit", str(table.csv), "-t", "mood", "--inputs", "review,price", *FAST, "--out", str(out))
+    table.csv.write_text(table.csv.read_text().replace("lovely", "dreary"))
+    with pytest.raises(ArtifactError, match="have changed since the fit"):
+        run("resume", str(out))
+
+
+def test_doctor_looks_at_the_machine_and_at_a_run(fitted: tuple[Path, str]) -> None:
+    assert "threads" in run("doctor")
+    assert "2 epochs" in run("doctor", str(fitted[0]))
+
+
+def test_a_plan_file_says_the_same_as_flags(mixed: Mixed, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        f'[table]\nsource = "{mixed.csv}"\ntarget = "mood"\ninputs = ["review", "price"]\n'
+        "[plan]\nepochs = 1\nrows_per_step = 16\n"
+    )
+    out = tmp_path / "run"
+    run("fit", "--plan", str(plan), "--out", str(out), "--quiet")
+    record = json.loads((out / "run.json").read_text())
+    assert record["plan"]["epochs"] == 1
+    assert record["plan"]["rows_per_step"] == 16
+
+
+def test_a_users_fault_ends_in_one_message_and_code_2(
+    mixed: Mixed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sensorium", "fit", str(mixed.csv), "-t", "mod", "--quiet"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    shown = capsys.readouterr().err
+    assert "mood" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        (["fit", "nowhere.csv", "-t", "x"], TableError, r"nowhere\.csv"),
+        (["inspect", "nowhere.csv"], TableError, r"nowhere\.csv"),
+        (["fit", "{csv}", "-t", "mood", "--kind", "price"], SchemaError, "NAME=KIND"),
+        (["fit", "{csv}", "-t", "mood", "--kind", "price=numbr"], SchemaError, "'number'"),
+    ],
+)
+def test_faults_are_named(
+    mixed: Mixed, words: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        run(*(word.format(csv=mixed.csv) for word in words))
+
+
+def test_help_names_every_command() -> None:
+    text = run("--help")
+    for name in ("inspect", "fit", "resume", "compare", "evaluate", "predict", "doctor"):
+        assert name in text
+    assert run("--version").startswith("sensorium ")

@@ -1,0 +1,250 @@
+"""The model object: fits its parts together, answers row by row, saves and loads exactly."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sensorium as sm
+from conftest import Mixed
+from sensorium import encoders, fusion, tasks
+from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.errors import ArtifactError, PartError, TableError
+
+WIDTH = 16
+
+
+def schema() -> sm.Schema:
+    return sm.Schema(
+        inputs={
+            "photo": sm.Image(size=16),
+            "clip": sm.Audio(rate=8_000, seconds=0.3),
+            "review": sm.Text(max_tokens=12, vocabulary=320),
+            "price": sm.Number(),
+        },
+        targets={"mood": sm.Category()},
+    )
+
+
+def parts(width: int = WIDTH) -> dict[str, encoders.Encoder]:
+    return {
+        "photo": encoders.ConvNet(width=width, stages=(8,)),
+        "clip": encoders.Spectrogram(width=width, stages=(8,), mels=16),
+        "review": encoders.TextTransformer(width=width, depth=1, heads=2),
+        "price": encoders.Numbers(width=width),
+    }
+
+
+def build(table: sm.Table, damaged: Any = "absent", seed: int = 0) -> sm.Model:
+    prep = sm.Preprocess.fit(table, schema(), damaged=damaged)
+    return sm.Model(
+        prep,
+        encoders=parts(),
+        fusion=fusion.Concat(width=WIDTH),
+        task=tasks.Classify("mood"),
+        seed=seed,
+    )
+
+
+@pytest.fixture(scope="module")
+def model(mixed: Mixed) -> sm.Model:
+    return build(sm.read(mixed.csv))
+
+
+@pytest.fixture(scope="module")
+def rows(mixed: Mixed) -> list[dict[str, Any]]:
+    return list(sm.read(mixed.csv).with_schema(schema()))[:8]
+
+
+def test_a_rows_answer_does_not_depend_on_its_neighbours(
+    model: sm.Model, rows: list[dict[str, Any]]
+) -> None:
+    together = model.predict_proba(*rows)
+    alone = np.concatenate([model.predict_proba(row) for row in rows])
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(together.sum(1), 1, rtol=1e-5)
+
+
+def test_missing_cells_are_named_and_answered(model: sm.Model, rows: list[dict[str, Any]]) -> None:
+    some = {**rows[0], "photo": None, "price": float("nan")}
+    nothing = dict.fromkeys(rows[0])
+    only, none, whole = model.answers([some, nothing, rows[0]])
+    assert only.status == "absent: photo, price"
+    assert none.absent == ("photo", "clip", "review", "price")
+    assert whole.status == "ok"
+    for answer in (only, none, whole):
+        assert answer.value in {"glad", "calm", "cross"}
+        assert np.isfinite(list(answer.scores["mood"].values())).all()
+
+
+def test_damaged_cells_follow_the_policy(mixed: Mixed, rows: list[dict[str, Any]]) -> None:
+    table = sm.read(mixed.csv)
+    bad = [{**rows[0], "photo": Path("nowhere.png"), "price": "dear"}, rows[1]]
+    damaged, fine = build(table).answers(bad)
+    assert damaged.status == "damaged: photo, price"
+    assert {fault.column for fault in damaged.faults} == {"photo", "price"}
+    assert fine.status == "ok"
+    skipped, kept = build(table, "skip").answers(bad)
+    assert skipped.value is None
+    assert skipped.status.startswith("skipped; damaged: photo, price")
+    assert kept.value == fine.value
+    with pytest.raises(TableError, match=r"2 damaged cells:\n.*photo.*\n.*price"):
+        build(table, "error").answers(bad)
+
+
+def test_a_damaged_row_never_gets_a_neighbours_answer(
+    model: sm.Model, rows: list[dict[str, Any]]
+) -> None:
+    bad = {**rows[0], "photo": Path("nowhere.png")}
+    absent = {**rows[0], "photo": None}
+    first = model.predict_proba(rows[1], bad, rows[2])[1]
+    second = model.predict_proba(absent)[0]
+    np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
+
+
+def test_saving_and_loading_is_bit_identical_also_in_a_new_process(
+    model: sm.Model, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = model.save(tmp_path / "model")
+    again = sm.load(folder)
+    expected = model.predict_proba(*rows)
+    assert np.array_equal(again.predict_proba(*rows), expected)
+    plain = [{**row, "photo": str(row["photo"]), "clip": str(row["clip"])} for row in rows]
+    code = (
+        "import json, sys, torch, sensorium\n"
+        "torch.set_num_threads(1)\n"
+        "model = sensorium.load(sys.argv[1])\n"
+        "print(json.dumps(model.predict_proba(*json.loads(sys.argv[2])).tolist()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), json.dumps(plain, default=str)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert np.array_equal(np.array(json.loads(done.stdout)), expected)
+
+
+def test_a_model_folder_holds_no_pickle_and_refuses_a_changed_byte(
+    model: sm.Model, tmp_path: Path
+) -> None:
+    folder = model.save(tmp_path / "model")
+    assert {file.name for file in folder.iterdir()} == {
+        "README.md",
+        "preprocess.json",
+        "sensorium.json",
+        "weights.safetensors",
+    }
+    weights = folder / "weights.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors was changed"):
+        sm.load(folder)
+
+
+def test_parts_that_do_not_fit_are_all_named(mixed: Mixed) -> None:
+    prep = sm.Preprocess.fit(sm.read(mixed.csv), schema())
+    wrong = {
+        "photo": encoders.TextTransformer(width=WIDTH),
+        "clip": encoders.Spectrogram(width=8),
+        "prise": encoders.Numbers(width=WIDTH),
+    }
+    with pytest.raises(PartError) as caught:
+        sm.Model(
+            prep, encoders=wrong, fusion=fusion.Concat(width=WIDTH), task=tasks.Classify("mod")
+        )
+    message = str(caught.value)
+    for words in (
+        "'review' has no encoder",
+        "'price' has no encoder",
+        "no input 'prise' (did you mean 'price'?)",
+        "'photo' is image, but TextTransformer reads",
+        "'clip' has width 8, the fusion has 16",
+        "no target 'mod' (did you mean 'mood'?)",
+    ):
+        assert words in message
+
+
+def test_the_same_seed_gives_the_same_weights(mixed: Mixed) -> None:
+    table = sm.read(mixed.csv)
+    first, second, other = build(table), build(table), build(table, seed=1)
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(bool((a == b).all()) for a, b in pairs)
+    assert any(
+        not bool((a == b).all())
+        for a, b in zip(first.parameters(), other.parameters(), strict=True)
+    )
+
+
+def test_an_encoder_shared_by_two_columns_stays_shared(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (6, 16, 16, 3), dtype=np.uint8)
+    table = sm.read(
+        [{"left": p, "right": p, "side": "ab"[i % 2]} for i, p in enumerate(pictures)],
+        sm.Schema(
+            inputs={"left": sm.Image(size=16), "right": sm.Image(size=16)},
+            targets={"side": sm.Category()},
+        ),
+    )
+    one = encoders.ConvNet(width=WIDTH, stages=(8,))
+    model = sm.Model(
+        sm.Preprocess.fit(table),
+        encoders={"left": one, "right": one},
+        fusion=fusion.Concat(width=WIDTH),
+        task=tasks.Classify("side"),
+    )
+    again = sm.load(model.save(tmp_path / "m"))
+    assert again.encoders["left"] is again.encoders["right"]
+    assert sum(p.numel() for p in again.parameters()) == sum(p.numel() for p in model.parameters())
+
+
+class Halves(encoders.Encoder):
+    """A user's own encoder."""
+
+    kinds = frozenset({"number"})
+
+    def __init__(self, width: int, half: float = 0.5) -> None:
+        super().__init__(width)
+        self.half = half
+
+    def setup(self, layout: Layout) -> None:
+        pass
+
+    def encode(self, column: Column) -> Encoded:
+        tokens = (column.values * self.half).unsqueeze(1).expand(-1, 1, self.width)
+        return Encoded(tokens, column.mask, column.present)
+
+
+def test_a_users_own_part_is_saved_by_name_and_loaded_from_their_class(tmp_path: Path) -> None:
+    table = sm.read(
+        [{"x": float(i), "y": "ab"[i % 2]} for i in range(8)],
+        sm.Schema(inputs={"x": sm.Number()}, targets={"y": sm.Category()}),
+    )
+    model = sm.Model(
+        sm.Preprocess.fit(table),
+        encoders={"x": Halves(width=4, half=0.25)},
+        fusion=fusion.Mean(width=4),
+        task=tasks.Classify("y"),
+    )
+    folder = model.save(tmp_path / "m")
+    with pytest.raises(ArtifactError, match="no part is called 'Halves'"):
+        sm.load(folder)
+    again = sm.load(folder, parts={"Halves": Halves})
+    assert again.encoders["x"].half == 0.25  # type: ignore[attr-defined]
+    assert np.array_equal(again.predict_proba({"x": 3.0}), model.predict_proba({"x": 3.0}))
+
+
+def test_rows_without_any_known_column_are_refused(model: sm.Model) -> None:
+    with pytest.raises(TableError, match="no row has any of the model's inputs"):
+        model.predict({"foto": "a.png"})
+
+
+def test_embed_gives_a_vector_a_row(model: sm.Model, rows: list[dict[str, Any]]) -> None:
+    assert model.embed(*rows).shape == (8, WIDTH)
+    assert model.embed(*rows, column="photo").shape == (8, WIDTH)
+    with pytest.raises(PartError, match="did you mean 'photo'"):
+        model.embed(*rows, column="foto")
