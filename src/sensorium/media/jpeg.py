@@ -11,7 +11,6 @@ from PIL import Image
 from sensorium.media.intact import check_progressive
 from sensorium.media.limits import check_pixels, damaged
 from sensorium.media.raster import FAILURES, turn_of
-from sensorium.media.resize import Fit
 
 HEAD = 2**16
 """The EXIF block stands within so many bytes of the start."""
@@ -30,14 +29,13 @@ def is_jpeg(data: bytes) -> bool:
     return data.startswith(b"\xff\xd8")
 
 
-def read_jpeg(data: bytes, size: int, mode: str, fit: Fit, max_pixels: int) -> Jpeg | None:
-    """Decode a JPEG at the smallest scale that still covers the square (full, or half and less).
+def read_jpeg(data: bytes, size: int, mode: str, max_pixels: int) -> Jpeg | None:
+    """Decode a JPEG at the smallest scale that still covers the square (whole, or half and less).
 
     Args:
         data: the file's bytes.
         size: side of the square that it will be fitted into, px.
         mode: ``"RGB"`` or ``"L"``.
-        fit: how it will be fitted.
         max_pixels: what declares more is refused before it is decoded.
 
     Returns:
@@ -54,13 +52,12 @@ def read_jpeg(data: bytes, size: int, mode: str, fit: Fit, max_pixels: int) -> J
     check_progressive(data, width * height)
     if colours in ("CMYK", "YCCK"):
         return None
-    both = fit != "pad"
     try:
         pixels = simplejpeg.decode_jpeg(
             data,
             colorspace="GRAY" if mode == "L" else "RGB",
-            min_height=size if both or height >= width else 0,
-            min_width=size if both or width >= height else 0,
+            min_height=size,
+            min_width=size,
             min_factor=2,
             strict=True,
         )

@@ -78,7 +78,7 @@ def _decoded(cell: Any, wanted: Wanted) -> tuple[UInt8[np.ndarray, "height width
     if source is not None:
         data = load(source)
         if is_jpeg(data):
-            jpeg = read_jpeg(data, wanted.size, wanted.mode, wanted.fit, wanted.max_pixels)
+            jpeg = read_jpeg(data, wanted.size, wanted.mode, wanted.max_pixels)
             if jpeg is not None:
                 return jpeg.pixels, jpeg.orientation
         image = open_raster(data, wanted.max_pixels)

@@ -7,6 +7,7 @@ that is wanted is kept, so that memory does not grow with the file.
 """
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from sensorium.media.pixels import as_array
 from sensorium.media.source import locate
 from sensorium.media.whole import check_sound
 
-Samples = Float[np.ndarray, " samples"]
+Samples = Float[np.ndarray, " _samples"]
 
 FORMATS = frozenset({"AIFF", "AU", "FLAC", "MP3", "OGG", "WAV", "WAVEX"})
 """Those whose length can be trusted, or checked by ``whole``."""
@@ -89,6 +90,7 @@ def _from_array(cell: Any, found: Any, wanted: Wanted) -> tuple[Samples, int]:
     if not isinstance(found, int | float | np.number) or not 1 <= found <= 10_000_000:
         raise CellError(f"a sampling_rate of {found!r}", "give the samples a second, such as 16000")
     array = as_array(cell, "a sound")
+    _check_length(array.size, math.inf, wanted)
     if array.ndim == 2:
         channels = 0 if array.shape[0] < array.shape[1] else 1
         if array.shape[channels] > MOST_CHANNELS:
@@ -97,9 +99,11 @@ def _from_array(cell: Any, found: Any, wanted: Wanted) -> tuple[Samples, int]:
     if array.ndim != 1:
         raise CellError(f"a sound array of shape {array.shape}", "give one row of samples")
     _check_length(len(array), float(found), wanted)
-    array = _middle(_levels(array), round(wanted.seconds * float(found)))
-    _check_samples(array)
-    return array, int(found)
+    samples = _levels(array)
+    _check_samples(samples)
+    keep = max(1, round(wanted.seconds * float(found)))
+    start = max(0, (len(samples) - keep) // 2)
+    return samples[start : start + keep], round(float(found))
 
 
 def _levels(array: NDArray[Any]) -> Float[np.ndarray, " *shape"]:
@@ -113,18 +117,25 @@ def _levels(array: NDArray[Any]) -> Float[np.ndarray, " *shape"]:
 
 def _from_file(source: Path | bytes, wanted: Wanted) -> tuple[Samples, int]:
     try:
-        with soundfile.SoundFile(
-            source if isinstance(source, Path) else io.BytesIO(source)
-        ) as file:
-            _check_header(file, wanted)
-            check_sound(source, file.format)
-            return _decoded(file, wanted), file.samplerate
+        file = soundfile.SoundFile(source if isinstance(source, Path) else _Memory(source))
     except soundfile.LibsndfileError as error:
         raise damaged("sound, or not a sound at all", error.error_string) from error
-    except (ValueError, TypeError, RuntimeError, OSError, MemoryError, OverflowError) as error:
-        if isinstance(error, CellError):
-            raise
-        raise damaged("sound", error) from error
+    except (ValueError, TypeError, OSError) as error:  # what soundfile makes of odd formats
+        raise damaged("sound, or not a sound at all", error) from error
+    with file:
+        _check_header(file, wanted)
+        check_sound(source, file.format)
+        try:
+            return _decoded(file, wanted), int(file.samplerate)
+        except soundfile.LibsndfileError as error:
+            raise damaged("sound", error.error_string) from error
+
+
+class _Memory(io.BytesIO):
+    """Bytes as a file in which libsndfile may seek as it likes, even to before the start."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return super().seek(max(0, offset) if whence == io.SEEK_SET else offset, whence)
 
 
 def _check_header(file: soundfile.SoundFile, wanted: Wanted) -> None:
@@ -178,8 +189,3 @@ def _check_samples(samples: Samples) -> None:
         raise CellError(
             f"a sound with samples up to {loudest:g}, expected -1 to 1", "scale the samples"
         )
-
-
-def _middle(samples: Samples, keep: int) -> Samples:
-    start = max(0, (len(samples) - keep) // 2)
-    return samples[start : start + max(1, keep)]

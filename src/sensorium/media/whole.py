@@ -10,7 +10,6 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from sensorium.media.limits import damaged
 
@@ -39,7 +38,7 @@ def check_sound(source: Path | bytes, form: str) -> None:
         check(file)
 
 
-def _check_chunks(file: BinaryIO) -> None:
+def _check_chunks(file: io.BufferedIOBase) -> None:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     kind = file.read(4)
@@ -57,7 +56,7 @@ def _check_chunks(file: BinaryIO) -> None:
     raise damaged(f"{form} sound", f"no {wanted.decode()} chunk")
 
 
-def _check_au(file: BinaryIO) -> None:
+def _check_au(file: io.BufferedIOBase) -> None:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(12)
@@ -71,7 +70,7 @@ def _check_length(form: str, found: int, declared: int) -> None:
         raise damaged(f"{form} sound", f"{found:,} bytes of the {declared:,} that it declares")
 
 
-def _check_ogg(file: BinaryIO) -> None:
+def _check_ogg(file: io.BufferedIOBase) -> None:
     flags, number = 0, 0
     while head := file.read(PAGE.size):
         if head[:4] != b"OggS" and flags & LAST:
@@ -95,7 +94,7 @@ def _ogg_checksum(data: bytes) -> int:
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
-CHECKS: dict[str, Callable[[BinaryIO], None]] = {
+CHECKS: dict[str, Callable[[io.BufferedIOBase], None]] = {
     "AIFF": _check_chunks,
     "AU": _check_au,
     "OGG": _check_ogg,
