@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sensorium.core.errors import TrainingError
 
-Row = Shaped[np.ndarray, " length *rest"]
+Row = Shaped[np.ndarray, " _length ..."]
 
 
 @dataclass(slots=True)
