@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from sensorium.evaluate.alterations import Alter, Shuffled
 from sensorium.evaluate.by_class import class_scores
-from sensorium.evaluate.intervals import Interval
+from sensorium.evaluate.intervals import Interval, percentile
 from sensorium.evaluate.referee import Mark, Referee
 from sensorium.tasks.head import Array
 
@@ -65,7 +65,7 @@ def contributions(
     found = [
         Contribution(
             column,
-            referee.gain(whole, _average([referee.mark(answers) for answers in repeats])),
+            _loss(referee, whole, [referee.mark(answers) for answers in repeats]),
             _by_class(referee, fusion, repeats),
         )
         for column, repeats in shuffled.items()
@@ -73,11 +73,10 @@ def contributions(
     return tuple(sorted(found, key=lambda c: -c.loss.value))
 
 
-def _average(marks: Sequence[Mark]) -> Mark:
-    return Mark(
-        float(np.mean([mark.value for mark in marks])),
-        np.mean([mark.drawn for mark in marks], axis=0),
-    )
+def _loss(referee: Referee, whole: Mark, repeats: Sequence[Mark]) -> Interval:
+    value = whole.value - float(np.mean([mark.value for mark in repeats]))
+    drawn = whole.drawn - np.mean([mark.drawn for mark in repeats], axis=0)
+    return percentile(referee.sign * value, referee.sign * drawn)
 
 
 def _by_class(referee: Referee, fusion: Array, repeats: Sequence[Array]) -> dict[str, float]:

@@ -84,6 +84,7 @@ def _bars(
     left = min(float((values - lows).min()), 0.0)
     room = max(right - left, 1e-12)
     axes.set_xlim(left - 0.02 * room * (left < 0), right + 0.24 * room)
+    axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= right + 1e-9])
     for place, score, high in zip(places, scores, highs, strict=True):
         text = signed(score.value) if sign else number(score.value)
         across = max(score.value + high, 0.0) + 0.02 * room
