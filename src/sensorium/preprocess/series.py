@@ -48,7 +48,7 @@ class SeriesStep(Step):
         array = as_array(cell, "a signal") if source is None else read_npy(load(source))
         if array.ndim not in (1, 2):
             raise CellError(f"a signal of shape {array.shape}", "give time, or time x channels")
-        array = finite(array.reshape(len(array), -1), "a signal")
+        array = finite(array, "a signal").reshape(len(array), -1)
         return _averaged(array, self.field.max_steps)
 
     def fit(self, cells: Sequence[Signal | None]) -> "SeriesStep":

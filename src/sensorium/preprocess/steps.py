@@ -3,13 +3,14 @@
 from sensorium.core.errors import SchemaError, nearest
 from sensorium.core.schema import Category, Field
 from sensorium.preprocess.audio import AudioStep
-from sensorium.preprocess.category import CategoryStep, TagsStep
+from sensorium.preprocess.category import CategoryStep
 from sensorium.preprocess.date import DateStep
 from sensorium.preprocess.flag import FlagStep
 from sensorium.preprocess.image import ImageStep
 from sensorium.preprocess.number import NumberStep
 from sensorium.preprocess.series import SeriesStep
 from sensorium.preprocess.step import Step
+from sensorium.preprocess.tags import TagsStep
 from sensorium.preprocess.text import TextStep
 from sensorium.preprocess.vector import VectorStep
 
