@@ -148,10 +148,10 @@ def test_sources_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("field", "sound", "damaged"),
     [
-        (Text(), ["a", 3, ""], [["a"], b"a", {"a": 1}]),
-        (Number(), [1, 2.5, "1,200.5", " 3 ", "na"], ["1_0", "x", float("inf"), [1], "1e999"]),
+        (Text(), ["a", 3, 2.5], [["a"], b"a", {"a": 1}, True]),
+        (Number(), [1, 2.5, "1,200.5", " 3 "], ["1_0", "x", float("inf"), [1], "1e999"]),
         (Category(), ["a", 1, True], [["a"], {"a": 1}]),
-        (Category(many=True), ["a|b", ["a"]], []),
+        (Category(many=True), ["a|b", ["a"], []], [[b"a"], {"a": 1}]),
         (Flag(), [True, 0, "Yes", "off"], ["maybe", 2]),
         (Date(), ["2024-01-02", "2024-01-02T03:04"], ["2.1.2024", 7]),
         (Date(form="%d.%m.%Y"), ["2.1.2024"], ["2024-01-02"]),

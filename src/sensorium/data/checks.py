@@ -6,11 +6,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from sensorium.core.errors import CellError
 from sensorium.core.schema import Audio, Category, Date, Field, Image
 from sensorium.data import headers
 from sensorium.data.column import is_nested
-from sensorium.data.sample import parsed_number
+from sensorium.data.sample import is_missing, parsed_number
 from sensorium.media import locate, read_npy, read_picture, read_sound
 from sensorium.media.source import load
 
@@ -39,6 +41,13 @@ def are_sound(cells: Sequence[Any], field: Field) -> bool:
     return float not in kinds or math.isfinite(sum(cells))
 
 
+def is_absent(cell: Any, field: Field) -> bool:
+    """Tell whether a cell is missing, as its field sees it: where a number should be, NA is."""
+    if is_missing(cell):
+        return True
+    return field.kind == "number" and isinstance(cell, str) and cell.strip().lower() in _NOTHING
+
+
 def check(cell: Any, field: Field, *, decode: bool = False) -> object:
     """Check one cell that is not missing.
 
@@ -58,28 +67,35 @@ def check(cell: Any, field: Field, *, decode: bool = False) -> object:
 
 
 def _text(cell: Any, _: Field) -> object:
-    if is_nested(cell) or isinstance(cell, bytes):
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
         raise _not(cell, "text", "give one text a cell; table.explode(NAME) makes a row of each")
-    return cell
+    return _finite(cell)
 
 
 def _number(cell: Any, _: Field) -> object:
     if isinstance(cell, str):
-        if cell.strip().lower() in _NOTHING:
-            return None
         value = parsed_number(cell)
         cell = cell if value is None else value
     if not isinstance(cell, int | float | Decimal):
         raise _not(cell, "a number", "correct it, or leave the cell empty")
-    if math.isinf(cell):
+    return _finite(cell)
+
+
+def _finite(cell: Any) -> Any:
+    if isinstance(cell, float | Decimal) and math.isinf(cell):
         raise CellError(f"the number {cell}", "give a finite number")
     return cell
 
 
 def _category(cell: Any, field: Category) -> object:
-    if is_nested(cell) and not field.many:
+    if field.many:
+        several = list | tuple | set | frozenset | np.ndarray
+        items = list(cell) if isinstance(cell, several) else [cell]
+        for item in items:
+            _category(item, Category())
+    elif not isinstance(cell, str | int | float):
         raise _not(cell, "one name", "give one name a cell, or Category(many=True)")
-    return cell
+    return _finite(cell)
 
 
 def _flag(cell: Any, _: Field) -> object:

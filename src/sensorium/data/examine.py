@@ -13,8 +13,7 @@ from sensorium.core.errors import CellError
 from sensorium.core.faults import Fault
 from sensorium.core.schema import Audio, Field, Image, Series, Text
 from sensorium.data import facts
-from sensorium.data.checks import are_sound, check
-from sensorium.data.sample import is_missing
+from sensorium.data.checks import are_sound, check, is_absent
 from sensorium.data.table import Table, located
 from sensorium.media import file_named
 
@@ -62,7 +61,9 @@ def examine(table: Table, name: str, field: Field, *, thorough: bool = False) ->
         if are_sound(cells, field):
             found += cells
             continue
-        present = [pair for pair in zip(places, cells, strict=True) if not is_missing(pair[1])]
+        present = [
+            pair for pair in zip(places, cells, strict=True) if not is_absent(pair[1], field)
+        ]
         missing += len(cells) - len(present)
         looks = _each(_looked if field.media else _parsed, present, field, whole)
         for (place, cell), look in zip(present, looks, strict=True):
