@@ -26,8 +26,9 @@ from sensorium.preprocess.steps import step_for
 
 CELLS: list[Any] = [
     None, "", "  ", float("nan"), "a", "a|b", "007", "1,200.5", "1_000", " 3 ", "1e3", "1e999",
-    "NA", "null", "inf", "-", "?", "yes", "No", "T", "是", "maybe", "2024-01-02", "2024-01-02 03:04",
-    "31.12.2024", "2024-13-01", "中文", "😀", 0, 1, 2, -7, 2.5, 2**70, float("inf"), True, False,
+    "NA", "null", "inf", "-", "?", "yes", "No", "T", "是", "maybe", "2024-01-02",
+    "2024-01-02 03:04", "31.12.2024", "2024-13-01", "中文", "😀", 0, 1, 2, -7, 2.5, 2**70,
+    float("inf"), True, False,
     Decimal("1.5"), date(2024, 1, 2), datetime(2024, 1, 2, 3, 4), b"bytes", [], ["a"], [1, 2.5],
     [[1, 2], [3, 4]], {"a": 1}, {"bytes": None, "path": None}, np.zeros(3), np.zeros((4, 2)),
     np.zeros((4, 4, 3), np.uint8), Pillow.new("L", (4, 4)), "gone.png", "https://x.org/a.wav",

@@ -89,9 +89,8 @@ def _finite(cell: Any) -> Any:
 
 def _category(cell: Any, field: Category) -> object:
     if field.many:
-        several = list | tuple | set | frozenset | np.ndarray
-        items = list(cell) if isinstance(cell, several) else [cell]
-        for item in items:
+        several = isinstance(cell, list | tuple | set | frozenset | np.ndarray)
+        for item in cell if several else [cell]:
             _category(item, Category())
     elif not isinstance(cell, str | int | float):
         raise _not(cell, "one name", "give one name a cell, or Category(many=True)")

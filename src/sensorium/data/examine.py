@@ -61,9 +61,8 @@ def examine(table: Table, name: str, field: Field, *, thorough: bool = False) ->
         if are_sound(cells, field):
             found += cells
             continue
-        present = [
-            pair for pair in zip(places, cells, strict=True) if not is_absent(pair[1], field)
-        ]
+        every = zip(places, cells, strict=True)
+        present = [(place, cell) for place, cell in every if not is_absent(cell, field)]
         missing += len(cells) - len(present)
         looks = _each(_looked if field.media else _parsed, present, field, whole)
         for (place, cell), look in zip(present, looks, strict=True):
@@ -75,9 +74,9 @@ def examine(table: Table, name: str, field: Field, *, thorough: bool = False) ->
             else:
                 found.append(cell)
             decoded += place in whole
-    every = seconds / decoded * (len(table) - missing) if decoded else 0.0
+    seconds *= (len(table) - missing) / max(decoded, 1)
     told = facts.of_column(field, found)
-    return Examined(missing, tuple(faults), told, decoded, every, _bytes(field, found))
+    return Examined(missing, tuple(faults), told, decoded, seconds, _bytes(field, found))
 
 
 @dataclass(frozen=True, slots=True)
