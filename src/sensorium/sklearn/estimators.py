@@ -232,8 +232,8 @@ class SensoriumClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         table = self._table(X, reset=True)
         labels = column_or_1d(_given(self, y), warn=True)
         check_consistent_length(table, labels)
-        check_classification_targets(labels)
         assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             msg = f"there is nothing to learn: all rows are of one class, {self.classes_[0]}"
@@ -285,11 +285,14 @@ class SensoriumRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> Floats:  # noqa: N803
-        """Give each row's number, Float[rows], or numbers, Float[rows outputs]."""
+        """Give each row's number, Float32[rows], or numbers, Float64[rows outputs].
+
+        The model computes in 32 bits; scikit-learn wants tables of outputs in 64.
+        """
         values = [answer.value for answer in self._answers(X)]
         rows = [list(v.values()) if isinstance(v, Mapping) else [v] for v in values]
         table = np.array(rows, np.float64).reshape(len(rows), -1)
-        return table[:, 0] if self._flat else table
+        return table[:, 0].astype(np.float32) if self._flat else table
 
 
 def _given(estimator: _Estimator, y: Any) -> Any:
