@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from markupsafe import Markup
 
 from sensorium.evaluate import plots
 from sensorium.evaluate.by_class import Confusion
@@ -25,13 +24,13 @@ HOSTILE = (
 SOME = Interval(0.5, 0.4, 0.6)
 
 
-def tree(svg: Markup) -> ET.Element:
+def tree(svg: str) -> ET.Element:
     """Parse a picture: it must be whole XML by itself."""
     source = svg if "xmlns=" in svg[:400] else svg.replace("<svg", f'<svg xmlns="{SVG[1:-1]}"', 1)
     return ET.fromstring(source)  # noqa: S314 - made here
 
 
-def words(svg: Markup) -> set[str]:
+def words(svg: str) -> set[str]:
     return {"".join(text.itertext()).strip() for text in tree(svg).iter(f"{SVG}text")}
 
 

@@ -168,6 +168,30 @@ def test_without_training_rows_it_owns_up_to_a_flattered_baseline(lonely: Taught
     assert judged(lonely).notes == ()
 
 
+def test_judging_the_training_rows_is_owned_up_to(lonely: Taught) -> None:
+    report = evaluate(lonely.model, lonely.train, train=lonely.train)
+    flattered = "These are the training rows themselves: the figures flatter the model."
+    assert flattered in report.notes
+    assert flattered in check_page(report.html()).text
+    assert flattered in report.summary()
+
+
+def test_a_target_that_no_row_has_is_named_and_the_others_are_judged(
+    make_mixed: Callable[..., Any],
+) -> None:
+    rows = make_mixed(rows=24)
+    schema = Schema({"shop": Category()}, {"mood": Category(), "score": Number()})
+    table = read(rows.jsonl).with_schema(schema)
+    task = Several(Classify("mood"), Regress("score"))
+    model = Model(
+        Preprocess.fit(table), encoders={"shop": Categories(WIDTH)}, fusion=Mean(WIDTH), task=task
+    )
+    some = table.slice(0, 12).with_column("score", [None] * 12)
+    report = evaluate(model, some, train=table)
+    assert list(report.targets) == ["mood"]
+    assert "No row has a known value of score, so it was not judged." in report.notes
+
+
 def test_the_same_seed_gives_the_same_report(lonely: Taught) -> None:
     def told(seed: int) -> dict[str, Any]:
         report = evaluate(lonely.model, lonely.test, train=lonely.train, seed=seed).to_dict()

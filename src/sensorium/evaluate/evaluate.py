@@ -66,6 +66,7 @@ def evaluate(
     if not known:
         msg = f"no row has a known value of {', '.join(map(repr, outcome.heads))}"
         raise TableError(f"{msg}; give rows whose targets are known")
+    unknown = [target for target in outcome.heads if target not in known]
     bench = _Bench(model, rows, outcome, runs, _answers_of(model, train), seed)
     return Report(
         targets={target: bench.find(target) for target in known},
@@ -74,7 +75,7 @@ def evaluate(
         history=tuple(history),
         choices=tuple(choices),
         faults=tuple(dict.fromkeys((*before, *own))),
-        notes=bench.notes(shelf, known),
+        notes=_notes(table, train, shelf, unknown, model.schema.group),
         cost=cost_of(model, history, speed),
         provenance=provenance_of(table, train, seed),
     )
@@ -112,20 +113,20 @@ class _Bench:
         head = self.outcome.heads[target]
         return baseline(head, self.learned.get(target, self.outcome.truth[target]))
 
-    def notes(self, shelf: Shelf, known: Sequence[str]) -> tuple[str, ...]:
-        """Say what a reader should know before the figures."""
-        notes = []
-        if not self.learned:
-            notes.append("The baseline was taken from the rows judged, which favours it.")
-        if skipped := len(self.table) - len(shelf):
-            were = "was" if skipped == 1 else "were"
-            notes.append(f"{count(skipped, 'row')} with damaged cells {were} left out.")
-        notes += [
-            f"No row has a known value of {target}, so it was not judged."
-            for target in self.outcome.heads
-            if target not in known
-        ]
-        group = self.model.schema.group
-        if group is not None and group in self.table:
-            notes.append(f"Rows of one {group} were drawn together for the intervals.")
-        return tuple(notes)
+
+def _notes(
+    table: Table, train: Table | None, shelf: Shelf, unknown: Sequence[str], group: str | None
+) -> tuple[str, ...]:
+    """Say what a reader should know before the figures."""
+    notes = []
+    if train is None:
+        notes.append("The baseline was taken from the rows judged, which favours it.")
+    elif train.fingerprint == table.fingerprint:
+        notes.append("These are the training rows themselves: the figures flatter the model.")
+    if skipped := len(table) - len(shelf):
+        were = "was" if skipped == 1 else "were"
+        notes.append(f"{count(skipped, 'row')} with damaged cells {were} left out.")
+    notes += [f"No row has a known value of {name}, so it was not judged." for name in unknown]
+    if group is not None and group in table:
+        notes.append(f"Rows of one {group} were drawn together for the intervals.")
+    return tuple(notes)

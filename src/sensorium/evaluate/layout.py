@@ -1,6 +1,7 @@
 """Templates to pages: what stands in ``{{ }}`` is escaped, as HTML or as Markdown.
 
-User's text (cells, file names, labels) reaches a page in no other way.
+User's text (cells, file names, labels) reaches a page in no other way, but for the plots' SVG, in
+which matplotlib has escaped it.
 """
 
 import re
@@ -8,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
 from sensorium.evaluate import plots
 from sensorium.evaluate.intervals import number
@@ -26,8 +26,6 @@ FILTERS = {
 
 def escape_markdown(value: Any) -> str:
     """Write anything so that Markdown takes it for plain words on one line."""
-    if isinstance(value, Markup):
-        return str(value)
     line = " ".join(str(value).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_{}\[\]|#~>$])", r"\\\1", line)

@@ -1,11 +1,10 @@
-"""The pictures of a report, each from its findings."""
+"""The pictures of a report, each from its findings, as SVG that needs no more escaping."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
@@ -35,7 +34,7 @@ def short(text: str, most: int = 28) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def fusion_plot(help_: FusionHelp) -> Markup:
+def fusion_plot(help_: FusionHelp) -> str:
     """Draw how each way to answer did."""
     rows = help_.standings
     if len(rows) > MOST_BARS:  # of many parts, the best
@@ -52,7 +51,7 @@ def fusion_plot(help_: FusionHelp) -> Markup:
     return drawn(draw, 0.9 + 0.36 * len(rows), f"{score} of each way to answer, with intervals")
 
 
-def contribution_plot(found: Sequence[Contribution], score: str) -> Markup:
+def contribution_plot(found: Sequence[Contribution], score: str) -> str:
     """Draw what is lost when each column is shuffled."""
     some = found[:MOST_BARS]
 
@@ -96,7 +95,7 @@ def _ends(scores: Sequence[Interval]) -> tuple[list[float], list[float]]:
     return lows, [max(0.0, s.high - s.value) for s in scores]
 
 
-def confusion_plot(found: Confusion) -> Markup | None:
+def confusion_plot(found: Confusion) -> str | None:
     """Draw a confusion matrix, each row as shares of its class; None for too many classes."""
     if len(found.true) > MOST_CLASSES:
         return None
@@ -138,7 +137,7 @@ def _square(axes: Axes, found: Confusion) -> None:
         spine.set_visible(True)
 
 
-def calibration_plot(found: Calibration) -> Markup:
+def calibration_plot(found: Calibration) -> str:
     """Draw a calibration curve: what happened against what was stated."""
     answers = np.array([b.answers for b in found.bins], dtype=float)
     stated = [b.stated for b in found.bins]
@@ -156,7 +155,7 @@ def calibration_plot(found: Calibration) -> Markup:
     return drawn(draw, 3.4, "calibration curve; the broken line is perfect")
 
 
-def points_plot(points: Float[np.ndarray, " points 2"], target: str) -> Markup:
+def points_plot(points: Float[np.ndarray, " points 2"], target: str) -> str:
     """Draw answered values against true ones."""
 
     def draw(axes: Axes) -> None:
@@ -169,7 +168,7 @@ def points_plot(points: Float[np.ndarray, " points 2"], target: str) -> Markup:
     return drawn(draw, 3.6, "answered values against true ones; the broken line is perfect")
 
 
-def loss_plot(history: Sequence[Mapping[str, Any]]) -> Markup:
+def loss_plot(history: Sequence[Mapping[str, Any]]) -> str:
     """Draw the training losses of each epoch: of the targets, and of the parts alone (broken)."""
     names = sorted({name for record in history for name in record.get("losses", {})})
     lines = {name: [_nan(r.get("losses", {}).get(name)) for r in history] for name in names}
@@ -184,7 +183,7 @@ def loss_plot(history: Sequence[Mapping[str, Any]]) -> Markup:
     return drawn(draw, 3.0, "training losses by epoch")
 
 
-def score_plot(history: Sequence[Mapping[str, Any]], scores: Mapping[str, str]) -> Markup | None:
+def score_plot(history: Sequence[Mapping[str, Any]], scores: Mapping[str, str]) -> str | None:
     """Draw the validation scores of each epoch; None where there are none.
 
     Args:
