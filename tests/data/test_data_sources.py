@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 from PIL import Image as Pillow
 from pyarrow import feather, parquet
@@ -63,6 +64,14 @@ def test_arrow_kinds_without_kin_in_python():
         read(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]))
     with pytest.raises(TableError, match="0 rows"):
         read(pa.table({"a": pa.array([], pa.int64())}))
+
+
+def test_arrow_objects_in_memory():
+    whole = pa.Table.from_pylist(ROWS)
+    assert list(read(whole.to_batches()[0])) == ROWS
+    assert list(read(pa.dataset.dataset(whole))) == ROWS
+    with pytest.raises(TableError, match="Int64Array is no table"):
+        read(pa.array([1]))
 
 
 def test_numpy_archives(tmp_path):

@@ -13,7 +13,7 @@ PICTURES = frozenset({
 })  # fmt: skip
 SOUNDS = frozenset({
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".au",
-    ".wma", ".caf",
+    ".wma", ".caf",  # codespell:ignore caf
 })  # fmt: skip
 SERIES = frozenset({".npy"})
 

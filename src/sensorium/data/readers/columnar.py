@@ -46,12 +46,19 @@ def read_arrow(file: Path) -> Table:
     return from_arrow(table, file.parent, str(file))
 
 
-def from_arrow(table: pa.Table, folder: Path | None = None, name: str = "the table") -> Table:
-    """Take the columns of an Arrow table.
+def from_arrow(source: Any, folder: Path | None = None, name: str = "the table") -> Table:
+    """Take the columns of an Arrow table, record batch or dataset.
 
     Errors:
         TableError: no rows, or two columns of one name.
     """
+    if isinstance(source, pa.RecordBatch):
+        table = pa.Table.from_batches([source])
+    else:
+        table = source.to_table() if hasattr(source, "to_table") else source
+    if not isinstance(table, pa.Table):
+        msg = f"an Arrow object of type {type(source).__name__} is no table"
+        raise TableError(msg)
     names = [str(column) for column in table.column_names]
     twice = [f"column {n!r}, {names.count(n)} times" for n in dict.fromkeys(names)
              if names.count(n) > 1]  # fmt: skip
