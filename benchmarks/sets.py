@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,9 @@ def only(rows: Rows, *names: str) -> Rows:
     return [{name: row[name] for name in names} for row in rows]
 
 
-def folds(rows: Rows, key: Callable[[dict[str, Any]], str], count: int) -> Iterator[tuple[str, Rows, Rows]]:
+def folds(
+    rows: Rows, key: Callable[[dict[str, Any]], str], count: int
+) -> Iterator[tuple[str, Rows, Rows]]:
     """Deal groups into folds of nearly equal size, the largest first."""
     sizes = Counter(key(row) for row in rows)
     load = [0] * count
@@ -82,8 +84,12 @@ def clothing() -> Iterator[Fold]:
         for part in ("train", "validation", "valid", "val", "test")
     }
     chosen = parts["validation"] or parts["valid"] or parts["val"]
-    yield Fold("own", parts["train"], parts["test"],
-               {"target": "label", **({"valid": chosen} if chosen else {})})
+    yield Fold(
+        "own",
+        parts["train"],
+        parts["test"],
+        {"target": "label", **({"valid": chosen} if chosen else {})},
+    )
 
 
 def digits() -> Iterator[Fold]:
@@ -98,7 +104,12 @@ def digits() -> Iterator[Fold]:
     for speakers in (("george", "theo"), ("jackson", "lucas"), ("nicolas", "yweweler")):
         train = only([r for r in rows if r["speaker"] not in speakers], "picture", "audio", "digit")
         test = only([r for r in rows if r["speaker"] in speakers], "picture", "audio", "digit")
-        yield Fold("held out " + " + ".join(speakers), train, test, {"target": "digit", "kinds": {"digit": sm.Category()}})
+        yield Fold(
+            "held out " + " + ".join(speakers),
+            train,
+            test,
+            {"target": "digit", "kinds": {"digit": sm.Category()}},
+        )
 
 
 def esc10() -> Iterator[Fold]:
@@ -120,7 +131,17 @@ def fsdd() -> Iterator[Fold]:
     for speaker in sorted({row["speaker"] for row in rows}):
         train = only([r for r in rows if r["speaker"] != speaker], "audio", "digit", "speaker")
         test = only([r for r in rows if r["speaker"] == speaker], "audio", "digit", "speaker")
-        yield Fold(speaker, train, test, {"target": "digit", "inputs": ["audio"], "group": "speaker", "kinds": {"digit": sm.Category()}})
+        yield Fold(
+            speaker,
+            train,
+            test,
+            {
+                "target": "digit",
+                "inputs": ["audio"],
+                "group": "speaker",
+                "kinds": {"digit": sm.Category()},
+            },
+        )
 
 
 def watch() -> Iterator[Fold]:
@@ -136,7 +157,9 @@ def occupancy() -> Iterator[Fold]:
         lines = (ROOT / "sensors" / "occupancy" / f"{part}.txt").read_text().splitlines()
         names = next(csv.reader([lines[0]]))
         parts[part] = [dict(zip(names, row[1:], strict=True)) for row in csv.reader(lines[1:])]
-        parts[part] = [{n: float(v) if n != "date" else v for n, v in r.items()} for r in parts[part]]
+        parts[part] = [
+            {n: float(v) if n != "date" else v for n, v in r.items()} for r in parts[part]
+        ]
     settings = {"target": "Occupancy", "time": "date", "kinds": {"Occupancy": sm.Flag()}}
     for part in ("datatest", "datatest2"):
         yield Fold(part, parts["datatraining"], parts[part], settings)
@@ -149,7 +172,9 @@ def houses() -> Iterator[Fold]:
         row["price"] = math.log(float(row["price"]))
         for name in ("bedrooms", "bathrooms", "area"):
             row[name] = float(row[name])
-        row["same"] = hashlib.sha256(b"".join(Path(row[p]).read_bytes() for p in photos)).hexdigest()
+        row["same"] = hashlib.sha256(
+            b"".join(Path(row[p]).read_bytes() for p in photos)
+        ).hexdigest()
     for name, train, test in folds(rows, lambda r: r["same"], 5):
         inputs = ["bedrooms", "bathrooms", "area", "zipcode", *photos]
         settings = {"target": "price", "inputs": inputs, "kinds": {"zipcode": sm.Category()}}
@@ -178,29 +203,43 @@ def hotel() -> Iterator[Fold]:
     order = np.random.default_rng(0).permutation(len(rows))
     cut = int(0.8 * len(rows))
     train, test = ([rows[i] for i in part] for part in (order[:cut], order[cut:]))
-    yield Fold("random, seed 0", train, test, {"target": "label", "kinds": {"label": sm.Category()}})
+    yield Fold(
+        "random, seed 0", train, test, {"target": "label", "kinds": {"label": sm.Category()}}
+    )
 
 
 def meld() -> Iterator[Fold]:
-    parts = {p: only(rows_of(f"meld_text/{p}_sent_emo.csv"), "Utterance", "Emotion") for p in ("train", "dev", "test")}
+    parts = {
+        p: only(rows_of(f"meld_text/{p}_sent_emo.csv"), "Utterance", "Emotion")
+        for p in ("train", "dev", "test")
+    }
     yield Fold("own", parts["train"], parts["test"], {"target": "Emotion", "valid": parts["dev"]})
 
 
 def mmmo() -> Iterator[Fold]:
-    import h5py
+    import h5py  # noqa: PLC0415 - only this set needs it
 
     def part(name: str) -> Rows:
         read = lambda kind: h5py.File(ROOT / "mfn_sentiment" / "mmmo" / f"{kind}.h5")["d1"][:]  # noqa: E731
         audio, video, truth = read(f"audio_{name}"), read(f"video_{name}"), read(f"y_{name}")
         words = read(f"text_{name}_emb") if name != "train" else [None] * len(truth)
         return [
-            {"audio": np.float32(a), "video": np.float32(v), "text": None if t is None else np.float32(t),
-             "positive": "yes" if y >= 0 else "no"}
+            {
+                "audio": np.float32(a),
+                "video": np.float32(v),
+                "text": None if t is None else np.float32(t),
+                "positive": "yes" if y >= 0 else "no",
+            }
             for a, v, t, y in zip(audio, video, words, truth, strict=True)
         ]
 
     kinds = {name: sm.Series() for name in ("audio", "video", "text")}
-    yield Fold("own", part("train"), part("test"), {"target": "positive", "valid": part("valid"), "kinds": kinds})
+    yield Fold(
+        "own",
+        part("train"),
+        part("test"),
+        {"target": "positive", "valid": part("valid"), "kinds": kinds},
+    )
 
 
 def emoji_peers() -> Iterator[Fold]:
