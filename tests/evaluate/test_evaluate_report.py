@@ -13,7 +13,7 @@ from small_models import WIDTH, Taught, either, learn, rows_of, taught
 from sensorium.core.errors import TableError
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Audio, Category, Image, Number, Schema, Series, Text
-from sensorium.data import read
+from sensorium.data import Table, read
 from sensorium.encoders import (
     Categories,
     ConvNet,
@@ -147,6 +147,16 @@ def test_rows_of_one_group_are_drawn_together() -> None:
     assert "Rows of one person were drawn together for the intervals." in report.notes
 
 
+def test_of_too_few_groups_single_rows_are_drawn_and_it_says_so() -> None:
+    rows = rows_of(lambda left, _: left, 80, 0)
+    inputs = {"left": Category(), "right": Category()}
+    named = [{**row, "person": number // 20} for number, row in enumerate(rows)]
+    report = judged(taught(named, named, inputs, group="person"))
+    assert report.targets["answer"].units == 80
+    few = "There are only 4 different person in these rows: the intervals say nothing of others."
+    assert few in report.notes
+
+
 def test_rows_of_unknown_truth_are_left_out_and_counted(lonely: Taught) -> None:
     rows = [dict(row) for row in lonely.test.slice(0, 40)]
     for row in rows[:15]:
@@ -225,9 +235,8 @@ def test_all_that_was_given_is_told(lonely: Taught) -> None:
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Report:
-    """A report on every kind of column and answer, with missing and damaged cells."""
-    mixed = request.getfixturevalue("mixed_faulty")
+def all_kinds(mixed_faulty: Any) -> tuple[Model, Table]:
+    """A hardly trained model of every kind of column and answer, with its rows."""
     schema = Schema(
         {
             "photo": Image(size=16), "clip": Audio(rate=8_000, seconds=0.3), "review": Text(),
@@ -235,7 +244,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Report
         },
         {"mood": Category(), "score": Number(), "tags": Category(many=True)},
     )  # fmt: skip
-    table = read(mixed.jsonl).with_schema(schema)
+    table = read(mixed_faulty.jsonl).with_schema(schema)
     prep = Preprocess.fit(table)
     encoders: dict[str, Encoder] = {
         "photo": ConvNet(WIDTH), "clip": Spectrogram(WIDTH), "review": NGrams(WIDTH),
@@ -243,7 +252,13 @@ def everything(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Report
     }  # fmt: skip
     task = Several(Classify("mood"), Regress("score"), Tag("tags"))
     model = Model(prep, encoders=encoders, fusion=Mean(WIDTH), task=task)
-    learn(model, table, steps=2)
+    return learn(model, table, steps=2), table
+
+
+@pytest.fixture(scope="module")
+def everything(all_kinds: tuple[Model, Table]) -> Report:
+    """A report on every kind of column and answer, with missing and damaged cells."""
+    model, table = all_kinds
     return evaluate(model, table, train=table, history=HISTORY)
 
 
@@ -260,6 +275,17 @@ def test_every_kind_of_column_and_answer_is_reported(everything: Report, mixed_f
     assert "missing" in page.text
     for title in ("What is taken for what", "Answered against true", "Tag by tag"):
         assert title in page.text
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_single_row_can_be_judged(all_kinds: tuple[Model, Table], place: int) -> None:
+    """Most scores of one row are not defined; the pages say so and stay whole."""
+    model, table = all_kinds
+    report = evaluate(model, table.slice(place, place + 1), train=table)
+    check_page(report.html())
+    json.loads(report.json(), parse_constant=pytest.fail)
+    assert "unknown" in report.markdown()
+    assert report.verdict.count("Cannot tell with 1 row: ") == len(report.targets)
 
 
 def test_the_json_is_strict_and_holds_no_pictures(everything: Report) -> None:

@@ -9,7 +9,7 @@ from sensorium.core.errors import TableError
 from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.evaluate.baseline import Baseline, baseline, targets_of
-from sensorium.evaluate.bench import referee_for
+from sensorium.evaluate.bench import FEWEST, count_groups, referee_for
 from sensorium.evaluate.examples import examples
 from sensorium.evaluate.findings import Findings, find
 from sensorium.evaluate.outcome import Outcome, collect
@@ -127,6 +127,10 @@ def _notes(
         were = "was" if skipped == 1 else "were"
         notes.append(f"{count(skipped, 'row')} with damaged cells {were} left out.")
     notes += [f"No row has a known value of {name}, so it was not judged." for name in unknown]
-    if group is not None and group in table:
+    groups = count_groups(table, group) if group else 0
+    if groups >= FEWEST:
         notes.append(f"Rows of one {group} were drawn together for the intervals.")
+    elif groups:
+        few = f"There are only {groups} different {group} in these rows"
+        notes.append(f"{few}: the intervals say nothing of others.")
     return tuple(notes)

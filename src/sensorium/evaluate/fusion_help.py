@@ -21,6 +21,9 @@ from sensorium.tasks.head import Array
 Role = Literal["baseline", "part", "pair", "late", "fusion"]
 Verdict = Literal["yes", "no", "unclear", "single"]
 
+FEWEST = 5
+"""From fewer rows, or groups of rows, nothing can be told."""
+
 MARGIN = 0.01
 """A gain below this (one point; of an error, one hundredth of it) is not worth the parts."""
 
@@ -120,7 +123,11 @@ def fusion_help(
     duel = _Duel(tuple(parts), best, score(alone[best]), score(whole), gain(whole, alone[best]))
     over_pairs = {name: gain(whole, mark) for name, mark in two.items()}
     over_late = gain(whole, late)
-    verdict = judge_gain(duel.gain, duel.rival.value, lower_is_better=referee.sign < 0)
+    verdict: Verdict = "unclear"
+    rivals: dict[str, Interval] = {}
+    if referee.resamples.units >= FEWEST:
+        verdict = judge_gain(duel.gain, duel.rival.value, lower_is_better=referee.sign < 0)
+        rivals = {**over_pairs, "the late average of the parts": over_late}
     return FusionHelp(
         score=referee.primary,
         lower_is_better=referee.sign < 0,
@@ -133,7 +140,11 @@ def fusion_help(
         ),
         verdict=verdict,
         sentence=duel.sentence(verdict, title(referee.primary), len(referee.truth))
-        + _better_still({**over_pairs, "the late average of the parts": over_late})
+        + (
+            _better_still({**over_pairs, "the late average of the parts": over_late})
+            if enough
+            else ""
+        )
         + _warning(over_baseline),
         over_baseline=over_baseline,
         best=best,
