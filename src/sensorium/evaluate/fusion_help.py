@@ -140,11 +140,7 @@ def fusion_help(
         ),
         verdict=verdict,
         sentence=duel.sentence(verdict, title(referee.primary), len(referee.truth))
-        + (
-            _better_still({**over_pairs, "the late average of the parts": over_late})
-            if enough
-            else ""
-        )
+        + _better_still(rivals)
         + _warning(over_baseline),
         over_baseline=over_baseline,
         best=best,
