@@ -112,7 +112,8 @@ def _levels(array: NDArray[Any]) -> Float[np.ndarray, " *shape"]:
         return np.asarray((array - half) / half, np.float32)
     if array.dtype.kind == "i":
         return np.asarray(array / 2.0 ** (8 * array.dtype.itemsize - 1), np.float32)
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what overflows is inf, and refused
+        return array.astype(np.float32)
 
 
 def _from_file(source: Path | bytes, wanted: Wanted) -> tuple[Samples, int]:

@@ -17,7 +17,7 @@ def missing(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
     if isinstance(cell, float | np.floating | Decimal):
-        return math.isnan(cell)
+        return cell.is_nan() if isinstance(cell, Decimal) else math.isnan(cell)
     if isinstance(cell, np.datetime64 | np.timedelta64):
         return bool(np.isnat(cell))
     if isinstance(cell, Mapping) and set(cell) <= {"bytes", "path", "array", "sampling_rate"}:

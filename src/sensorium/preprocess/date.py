@@ -86,7 +86,7 @@ class DateStep(Step):
             (cell.hour + cell.minute / 60) / 24,
         )
         cyclic = [wave(2 * pi * turn) for turn in turns for wave in (sin, cos)]
-        return np.array([*cyclic, float(self.trend(np.array(_days(cell))))])
+        return np.array([*cyclic, *self.trend(np.array([_days(cell)]))])
 
     @property
     def layout(self) -> Layout:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from sensorium.core.batch import Column, Layout
 from sensorium.core.errors import CellError
@@ -72,7 +73,7 @@ class NumberStep(Step):
         rows = [None if c is None else s for c, s in zip(cells, scaled, strict=True)]
         return dense(rows, (1,), np.float32)
 
-    def inverse(self, values: Floats) -> Floats:
+    def inverse(self, values: Float[np.ndarray, " *shape"]) -> Floats:
         """Scale back into the column's own units."""
         return self.scaling.inverse(np.asarray(values, np.float64))
 

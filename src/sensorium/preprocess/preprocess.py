@@ -8,7 +8,14 @@ import numpy as np
 
 from sensorium.core.batch import Batch
 from sensorium.core.describe import build
-from sensorium.core.errors import ArtifactError, CellError, SchemaError, TableError, nearest
+from sensorium.core.errors import (
+    ArtifactError,
+    CellError,
+    SchemaError,
+    TableError,
+    all_at_once,
+    nearest,
+)
 from sensorium.core.faults import Fault, Ledger, RowId
 from sensorium.core.schema import SCHEMA_PARTS, Category, Field, Schema, schema_description
 from sensorium.core.seed import numpy_generator
@@ -211,13 +218,13 @@ def _checked(table: Table, schema: Schema | None) -> Schema:
     if schema is None:
         msg = "the table has no schema; give one: Preprocess.fit(table, Schema(inputs={...}))"
         raise SchemaError(msg)
-    lost = [name for name in schema.fields if name not in table.columns]
-    if lost:
-        msg = "; ".join(f"no column is called {n!r}{nearest(n, table.columns)}" for n in lost)
-        raise SchemaError(msg)
     if not len(table):
         msg = "the table has no rows to learn from"
         raise TableError(msg)
+    lost = [name for name in schema.fields if name not in table.columns]
+    if lost:
+        lines = [f"{name!r}{nearest(name, table.columns)}" for name in lost]
+        raise SchemaError(all_at_once("The table has no columns called:", lines))
     return schema
 
 

@@ -64,7 +64,7 @@ def _equalize(values: Pictures, strength: Shares) -> Pictures:  # noqa: ARG001
     scale = 255 / (flat.shape[1] - first).clamp(min=1)
     spread = ((below - first) * scale).gather(1, flat)
     flat_colour = first == flat.shape[1]
-    return whole(torch.where(flat_colour, flat.float(), spread)).reshape(values.shape)
+    return whole(torch.where(flat_colour, flat.float(), spread).reshape(values.shape))
 
 
 def _rotate(values: Pictures, strength: Shares) -> Pictures:

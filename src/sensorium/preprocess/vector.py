@@ -15,7 +15,7 @@ from sensorium.preprocess.columns import dense
 from sensorium.preprocess.numbers import ChannelScaling, commonest, finite
 from sensorium.preprocess.step import Step
 
-Numbers = Float32[np.ndarray, " size"]
+Numbers = Float32[np.ndarray, " _size"]
 
 
 class VectorStep(Step):

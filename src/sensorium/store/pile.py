@@ -136,7 +136,7 @@ class Pile:
                 weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
                 self._file = Path(folder) / "rows"
             with self._file.open("ab") as file:
-                flat.tofile(file)
+                file.write(flat.data)
         except OSError as error:
             msg = (
                 f"decoded cells could not be written to {self._file or self._folder} ({error}); "
