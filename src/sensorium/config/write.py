@@ -60,9 +60,7 @@ def plan_of(folder: str | Path, parts: Mapping[str, type] | None = None) -> Conf
         group=model.schema.group,
         damaged=model.prep.damaged,
     )
-    return Config(
-        table, model.schema.fields, model.encoders, model.fusion, model.task, record.plan
-    )
+    return Config(table, model.schema.fields, model.encoders, model.fusion, model.task, record.plan)
 
 
 def _encoders(encoders: Mapping[str, Encoder]) -> Iterator[str]:
