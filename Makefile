@@ -28,7 +28,7 @@ lint: .venv/dev.stamp
 		  $(BIN)/ruff format --check .; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/codespell src docs examples benchmarks *.md
-	@$(BIN)/deptry . 2>/dev/null || $(BIN)/deptry .
+	@$(BIN)/deptry . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
 
 # BENCH names one program of benchmarks/ (without .py); all of them take hours.
 bench: .venv/dev.stamp
