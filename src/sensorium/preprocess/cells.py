@@ -9,6 +9,10 @@ import numpy as np
 
 from sensorium.core.errors import CellError
 
+_MAYBE_NAN = (float, np.floating, Decimal)
+_TIMES = (np.datetime64, np.timedelta64)
+_PLAIN = (str, int, float)
+
 
 def missing(cell: Any) -> bool:
     """Tell whether a raw cell is missing: None, NaN, NaT, NA, or text of blanks alone."""
@@ -16,9 +20,9 @@ def missing(cell: Any) -> bool:
         return True
     if isinstance(cell, str):
         return not cell.strip()
-    if isinstance(cell, float | np.floating | Decimal):
+    if isinstance(cell, _MAYBE_NAN):
         return cell.is_nan() if isinstance(cell, Decimal) else math.isnan(cell)
-    if isinstance(cell, np.datetime64 | np.timedelta64):
+    if isinstance(cell, _TIMES):
         return bool(np.isnat(cell))
     if isinstance(cell, Mapping) and set(cell) <= {"bytes", "path", "array", "sampling_rate"}:
         return all(cell.get(key) is None for key in ("bytes", "path", "array"))
@@ -27,6 +31,8 @@ def missing(cell: Any) -> bool:
 
 def plain(cell: Any) -> Any:
     """Turn numpy's and torch's single values into Python's own."""
+    if type(cell) in _PLAIN:
+        return cell
     if isinstance(cell, np.generic):
         return cell.item()
     if getattr(cell, "ndim", None) == 0 and hasattr(cell, "item"):

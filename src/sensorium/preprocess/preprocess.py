@@ -101,39 +101,40 @@ class Preprocess:
                 or any damaged cell, with ``damaged="error"``.
         """
         schema = _checked(table, schema or table.schema)
-        ledger = Ledger() if ledger is None else ledger
-        before = len(ledger)
         prep = cls(schema, {n: _step(schema, n) for n in schema.fields}, damaged)
+        faults: list[Fault] = []
         for name, step in prep.steps.items():
             if type(step).fit is not Step.fit:
-                prep._fit(name, table, ledger, seed)
-        prep.refuse(list(ledger)[before:])
+                faults += prep._fit(name, _sampled(table, step.fit_rows, seed, name))
+        for fault in faults:
+            if ledger is not None:
+                ledger.add(fault)
+        prep.refuse(faults)
         return prep
 
-    def _fit(self, name: str, table: Table, ledger: Ledger, seed: int) -> None:
-        step = self.steps[name]
-        rows = _sampled(table, step.fit_rows, seed, name)
-        before = len(ledger)
+    def _fit(self, name: str, rows: Table) -> list[Fault]:
+        step, faults = self.steps[name], []
         cells: list[Clean | None] = []
-        files: list[str] = []
         for row, raw in _raw(rows, name):
-            files.append(self._file(name, raw))
             try:
                 cells.append(step.read(raw))
             except CellError as error:
                 cells.append(None)
-                ledger.add(Fault(row, name, error.found, files[-1], error.advice))
-        _check_some(name, self.schema, cells, list(ledger)[before:])
+                faults.append(self._fault(name, raw, row, error))
+        _check_some(name, self.schema, cells, faults)
         step.fit(cells)
-        for row, file, cell in zip(rows.row_ids, files, cells, strict=True):
+        for place, cell in enumerate(cells):
             try:
                 if cell is not None:
                     step.check(cell)
             except CellError as error:
-                ledger.add(Fault(row, name, error.found, file, error.advice))
+                (raw,) = rows.slice(place, place + 1).cells(name)
+                faults.append(self._fault(name, raw, rows.row_ids[place], error))
+        return faults
 
-    def _file(self, name: str, raw: Any) -> str:
-        return file_named(raw) if self.schema.fields[name].media else ""
+    def _fault(self, name: str, raw: Any, row: RowId, error: CellError) -> Fault:
+        file = file_named(raw) if self.schema.fields[name].media else ""
+        return Fault(row, name, error.found, file, error.advice)
 
     def read_cell(self, name: str, raw: Any, row: RowId, ledger: Ledger) -> Clean | None:
         """Make one raw cell clean; a damaged one is noted in the ledger and becomes None."""
@@ -143,7 +144,7 @@ class Preprocess:
             if cell is not None:
                 step.check(cell)
         except CellError as error:
-            ledger.add(Fault(row, name, error.found, self._file(name, raw), error.advice))
+            ledger.add(self._fault(name, raw, row, error))
             return None
         return cell
 

@@ -16,6 +16,9 @@ from sensorium.preprocess.step import Step
 from sensorium.preprocess.tokens import UNKNOWN, Pretrained, Subwords, Tokens
 from sensorium.preprocess.words import Words
 
+MARKS = 4
+"""A tokenizer makes at most one token a byte, and so many marks around them."""
+
 
 class TextStep(Step):
     """Reads texts and turns them into ids with a tokenizer that the training rows taught.
@@ -56,7 +59,7 @@ class TextStep(Step):
         self.tokens.fit(texts)
         self.texts = len(texts)
         most = self.field.max_tokens
-        long = [text for text in texts if 4 * len(text) + 2 > most]
+        long = [text for text in texts if len(text.encode()) + MARKS > most]
         self.cut = sum(len(ids) > most for ids in self.tokens(long))
         return self
 
