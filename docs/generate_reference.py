@@ -4,7 +4,6 @@ python docs/generate_reference.py [FOLDER]
 """
 
 import dataclasses
-import importlib
 import inspect
 import sys
 from collections.abc import Iterator
@@ -42,9 +41,8 @@ ROOMS = (
 
 def room_page(name: str) -> str:
     """Let Sphinx document what a room offers."""
-    opening = (inspect.getdoc(importlib.import_module(name)) or "").splitlines()[0]
-    directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :no-index:\n```"
-    return f"# `{name}`\n\n{opening}\n\n{directive}\n"
+    directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```"
+    return f"# `{name}`\n\n{directive}\n"
 
 
 def commands() -> dict[str, Any]:

@@ -190,5 +190,5 @@ def test_the_reference_explains_every_key_of_a_plan(generator: Any) -> None:
 def test_the_reference_is_written_as_files(generator: Any, tmp_path: Path) -> None:
     generator.main(tmp_path / "reference")
     page = (tmp_path / "reference" / "sensorium.fusion.md").read_text(encoding="utf-8")
-    assert page.startswith("# `sensorium.fusion`\n\nHow columns meet.")
+    assert page.startswith("# `sensorium.fusion`\n")
     assert ".. automodule:: sensorium.fusion" in page
