@@ -58,11 +58,15 @@ def test_a_residual_block_is_the_convolution_formula(stride: int) -> None:
     torch.testing.assert_close(block(x)[0], expected)
 
 
-def test_a_new_residual_block_passes_its_input_on() -> None:
+def test_a_residual_block_whose_branch_is_silent_passes_its_input_on() -> None:
     x = random(2, 4, 5, 5).float().relu()
-    assert torch.equal(Residual2d(4, 4)(x), x)
-    line = random(2, 4, 7).float().relu()
-    assert torch.equal(Residual1d(4)(line, torch.ones(2, 7, dtype=torch.bool)), line)
+    picture, line = Residual2d(4, 4), Residual1d(4)
+    assert not torch.equal(picture(x), x)
+    for block in (picture, line):
+        nn.init.zeros_(block.norm_second.weight)
+    assert torch.equal(picture(x), x)
+    signal = random(2, 4, 7).float().relu()
+    assert torch.equal(line(signal, torch.ones(2, 7, dtype=torch.bool)), signal)
 
 
 def test_padding_changes_no_place_of_a_residual_block() -> None:

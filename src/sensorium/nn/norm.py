@@ -21,19 +21,16 @@ class BatchNorm(nn.Module):
         channels: features of a place.
         momentum: how far the running statistics move toward each batch's.
         eps: added to the variance.
-        scale: what the learned scale starts with; 0 silences a residual branch at first.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(
-        self, channels: int, momentum: float = 0.1, eps: float = 1e-5, scale: float = 1.0
-    ) -> None:
+    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__()
         self.momentum = momentum
         self.eps = eps
-        self.weight = nn.Parameter(torch.full((channels,), scale))
+        self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
