@@ -33,12 +33,12 @@ for row, answer in zip(rows, model.answers(rows), strict=True):
 
 
 def rows_of(
-    questions: Sequence[tuple[str, str, int]], pictures: dict[int, str]
+    questions: tuple[Sequence[str], Sequence[str], Sequence[int]], pictures: dict[int, str]
 ) -> list[dict[str, str]]:
-    """Lay questions, answers and picture files out as rows."""
+    """Lay questions, answers and the pictures that they are about out as rows."""
     return [
         {"picture": pictures[number], "question": words, "answer": answer}
-        for words, answer, number in questions
+        for words, answer, number in zip(*questions, strict=True)
     ]
 
 
