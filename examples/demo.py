@@ -67,9 +67,18 @@ def main() -> None:
 
     print(f"$ sensorium inspect {train} --target answer\n")
     print(sm.inspect(train, targets=("answer",)).markdown())
-    print(f"$ sensorium fit {train} --target answer --group picture --test {test}\n")
+    print(
+        f"$ sensorium fit {train} --target answer --inputs picture,question --group picture "
+        f"--test {test}\n"
+    )
     run = sm.fit(
-        train, "answer", group="picture", test=test, minutes=chosen.minutes, out=folder / "run"
+        train,
+        "answer",
+        inputs=("picture", "question"),
+        group="picture",
+        test=test,
+        minutes=chosen.minutes,
+        out=folder / "run",
     )
     if run.report is not None:
         print(run.report.summary())
