@@ -17,7 +17,7 @@ class ConvNet(Encoder):
 
     kinds: ClassVar[frozenset[str]] = frozenset({"image"})
 
-    def __init__(self, width: int, stages: tuple[int, ...] = (32, 64, 128)) -> None:
+    def __init__(self, width: int, stages: tuple[int, ...] = (16, 32, 64)) -> None:
         """Choose the sizes.
 
         Args:

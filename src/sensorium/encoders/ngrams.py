@@ -74,7 +74,7 @@ class NGrams(Encoder):
         """Make the weights."""
         self.words = layout.vocabulary
         table = torch.randn(self.words + self.buckets, self.width)
-        self.table = nn.Parameter(table)
+        self.table = nn.Parameter(table * 0.02)
         self.norm = nn.LayerNorm(self.width)
         self.drop = nn.Dropout(self.dropout)
 

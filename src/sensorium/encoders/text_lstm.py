@@ -6,7 +6,7 @@ from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, as_encoded
-from sensorium.encoders.text import drop_tokens
+from sensorium.encoders.text import drop_tokens, embedding
 from sensorium.nn.recurrent import Recurrent
 
 
@@ -33,7 +33,7 @@ class TextLSTM(Encoder):
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.embed = nn.Embedding(layout.vocabulary, self.width, padding_idx=0)
+        self.embed = embedding(layout.vocabulary, self.width)
         self.trunk = Recurrent("lstm", self.width, self.depth, self.dropout)
         self.drop = nn.Dropout(self.dropout)
 

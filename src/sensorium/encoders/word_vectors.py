@@ -6,7 +6,7 @@ from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, one_token
-from sensorium.encoders.text import drop_tokens
+from sensorium.encoders.text import drop_tokens, embedding
 from sensorium.nn.masks import masked_mean
 from sensorium.nn.mlp import MLP
 
@@ -30,7 +30,7 @@ class WordVectors(Encoder):
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.embed = nn.Embedding(layout.vocabulary, self.width, padding_idx=0)
+        self.embed = embedding(layout.vocabulary, self.width)
         self.norm = nn.LayerNorm(self.width)
         self.mlp = MLP(self.width, 2 * self.width, dropout=self.dropout)
 

@@ -7,17 +7,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-def sinusoids(length: int, width: int, longest: float = 10_000.0) -> Float[Tensor, " length width"]:
+def sinusoids(
+    length: int, width: int, longest: float = 10_000.0, device: torch.device | None = None
+) -> Float[Tensor, " length width"]:
     """Give sines and cosines of geometrically growing periods (Vaswani et al. 2017).
 
     Args:
         length: how many steps.
         width: features; the first half are sines, the rest cosines.
         longest: the longest period, in units of 2 pi steps.
+        device: where the numbers shall be.
     """
     half = (width + 1) // 2
-    rates = torch.exp(-math.log(longest) * torch.arange(half) / half)
-    angles = torch.arange(length).unsqueeze(1) * rates
+    rates = torch.exp(-math.log(longest) * torch.arange(half, device=device) / half)
+    angles = torch.arange(length, device=device).unsqueeze(1) * rates
     return torch.cat([angles.sin(), angles.cos()], 1)[:, :width]
 
 
@@ -36,7 +39,7 @@ class Sinusoidal(nn.Module):
 
     def forward(self, tokens: Float[Tensor, " batch time width"]) -> Tensor:
         """Add the position of each step."""
-        table = sinusoids(tokens.shape[1], self.width).to(tokens)
+        table = sinusoids(tokens.shape[1], self.width, device=tokens.device).to(tokens.dtype)
         return tokens + self.scale * table
 
 
