@@ -2,10 +2,13 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from sensorium.config import Config, Source, load_plan, parse_plan, write_plan
+import sensorium
+from sensorium.config import Config, Source, load_plan, parse_plan, plan_of, write_plan
 from sensorium.core.describe import describe
 from sensorium.core.errors import PlanError
 from sensorium.core.schema import FIELDS, Image, Text
@@ -97,3 +100,28 @@ def test_a_file_that_was_written_can_be_loaded(tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
     file.write_text(write_plan(whole()), encoding="utf-8")
     assert load_plan(file).keywords()["source"] == tmp_path / "rows.csv"
+
+
+def test_the_plan_of_a_run_gives_the_same_run_again(mixed: Any, tmp_path: Path) -> None:
+    inputs, plan = ["review", "price", "shop"], Plan(epochs=2, precision="fp32")
+    first = sensorium.fit(
+        mixed.csv, "mood", inputs=inputs, plan=plan, out=tmp_path / "first", quiet=True
+    )
+    file = tmp_path / "again.toml"
+    file.write_text(write_plan(plan_of(tmp_path / "first")), encoding="utf-8")
+    config = load_plan(file)
+    assert config.plan == plan
+    assert list(config.encoders) == inputs
+    again = sensorium.fit(**config.keywords(), out=None, quiet=True)
+    rows = [dict(row) for row in mixed.rows[:5]]
+    assert again.model.describe() == first.model.describe()
+    np.testing.assert_array_equal(
+        again.model.predict_proba(*rows), first.model.predict_proba(*rows)
+    )
+
+
+def test_a_run_of_a_table_in_memory_has_no_plan(mixed: Any, tmp_path: Path) -> None:
+    rows = [{"price": row["price"], "mood": row["mood"]} for row in mixed.rows]
+    sensorium.fit(rows, "mood", epochs=1, out=tmp_path / "run", quiet=True)
+    with pytest.raises(PlanError, match="made from a table in memory"):
+        plan_of(tmp_path / "run")
