@@ -67,7 +67,7 @@ def read_jpeg(data: bytes, size: int, mode: str, max_pixels: int) -> Jpeg | None
 
 
 def _orientation(data: bytes) -> int:
-    if b"Exif\0\0" not in data[:HEAD]:
+    if data.find(b"Exif\0\0", 0, HEAD) < 0:
         return 1
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
