@@ -148,6 +148,15 @@ def test_a_header_that_claims_hours_is_refused_before_decoding() -> None:
             read_sound(cell, RATE, max_seconds=0.49)
 
 
+def test_more_samples_than_can_be_decoded_in_seconds_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sensorium.media.sound.MOST_SAMPLES", 7_999)
+    read_sound(recorded(SAMPLES), RATE)
+    with pytest.raises(CellError, match="8,000 samples, more than the 7,999"):
+        read_sound(recorded(np.stack([SAMPLES, SAMPLES], 1)), RATE)
+
+
 @pytest.mark.parametrize(
     ("cell", "found"),
     [

@@ -176,6 +176,15 @@ def test_only_a_sample_of_costly_cells_is_read(monkeypatch: pytest.MonkeyPatch) 
     assert first.steps["price"].state()["scaling"]["mean"] == 499.5
 
 
+def test_a_sample_holds_cells_however_rare_they_are() -> None:
+    schema = Schema(inputs={"pulse": Series(), "facts": Vector()})
+    table: list[dict[str, Any]] = [{"pulse": None, "facts": None} for _ in range(9_000)]
+    table[4_321] = {"pulse": [[1.0, 2.0], [3.0, 4.0]], "facts": [1.0, 2.0, 3.0]}
+    prep = Preprocess.fit(SimpleTable(table, schema))
+    assert prep.steps["pulse"].layout.channels == 2
+    assert prep.steps["facts"].layout.channels == 3
+
+
 def test_state_comes_back_to_the_bit() -> None:
     table = rows()
     prep = Preprocess.fit(SimpleTable(table, SCHEMA), damaged="skip")

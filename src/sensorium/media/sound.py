@@ -32,6 +32,8 @@ FORMATS = frozenset({"AIFF", "AU", "FLAC", "MP3", "OGG", "WAV", "WAVEX"})
 
 BLOCK = 2**18
 MOST_CHANNELS = 64
+MOST_SAMPLES = 2**30
+"""An hour of six channels at 48,000 Hz; decoding it takes seconds."""
 LOUDEST = 8.0
 """Samples beyond -1..1 are clipped (decoders overshoot a little); beyond this they are damaged."""
 
@@ -149,6 +151,12 @@ def _check_header(file: soundfile.SoundFile, wanted: Wanted) -> None:
             f"a sound of {file.channels} channels at {file.samplerate} Hz", "replace the file"
         )
     _check_length(file.frames, file.samplerate, wanted)
+    if file.frames * file.channels > MOST_SAMPLES:
+        raise CellError(
+            f"a sound of {file.frames * file.channels:,} samples, more than the {MOST_SAMPLES:,} "
+            "allowed",
+            "cut it, or resample it",
+        )
 
 
 def _check_length(frames: int, rate: float, wanted: Wanted) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sensorium.core.batch import Batch
 from sensorium.core.describe import build
@@ -27,6 +28,9 @@ Row = Mapping[str, Any]
 Policy = Literal["error", "absent", "skip"]
 BLOCK = 4_096
 """So many raw cells are held at a time."""
+SAMPLED = 256
+"""The same, where rows are drawn at random and few are needed."""
+Places = NDArray[np.int64]
 
 
 @runtime_checkable
@@ -105,31 +109,43 @@ class Preprocess:
         faults: list[Fault] = []
         for name, step in prep.steps.items():
             if type(step).fit is not Step.fit:
-                faults += prep._fit(name, _sampled(table, step.fit_rows, seed, name))
+                faults += prep._fit(name, table, seed)
         for fault in faults:
             if ledger is not None:
                 ledger.add(fault)
         prep.refuse(faults)
         return prep
 
-    def _fit(self, name: str, rows: Table) -> list[Fault]:
+    def _fit(self, name: str, table: Table, seed: int) -> list[Fault]:
         step, faults = self.steps[name], []
+        order = _order(table, step.fit_rows, seed, name)
         cells: list[Clean | None] = []
-        for row, raw in _raw(rows, name):
+        known = 0
+        for row, raw in _raw(table, name, order):
+            cells.append(None)
             try:
-                cells.append(step.read(raw))
+                cells[-1] = step.read(raw)
             except CellError as error:
-                cells.append(None)
                 faults.append(self._fault(name, raw, row, error))
+            known += cells[-1] is not None
+            if known == step.fit_rows > 0:
+                break
         _check_some(name, self.schema, cells, faults)
         step.fit(cells)
-        for place, cell in enumerate(cells):
+        return faults + self._misfits(name, table, order, cells)
+
+    def _misfits(
+        self, name: str, table: Table, order: Places | None, cells: Sequence[Clean | None]
+    ) -> list[Fault]:
+        faults = []
+        for number, cell in enumerate(cells):
             try:
                 if cell is not None:
-                    step.check(cell)
+                    self.steps[name].check(cell)
             except CellError as error:
-                (raw,) = rows.slice(place, place + 1).cells(name)
-                faults.append(self._fault(name, raw, rows.row_ids[place], error))
+                place = number if order is None else int(order[number])
+                (raw,) = table.slice(place, place + 1).cells(name)
+                faults.append(self._fault(name, raw, table.row_ids[place], error))
         return faults
 
     def _fault(self, name: str, raw: Any, row: RowId, error: CellError) -> Fault:
@@ -236,16 +252,18 @@ def _step(schema: Schema, name: str) -> Step:
     return step_for(field)
 
 
-def _sampled(table: Table, most: int, seed: int, name: str) -> Table:
+def _order(table: Table, most: int, seed: int, name: str) -> Places | None:
+    """Draw the order in which a step sees the rows; None is the table's own."""
     if not most or len(table) <= most:
-        return table
-    chosen = numpy_generator(seed, "sample", name).choice(len(table), most, replace=False)
-    return table.take(np.sort(chosen).tolist())
+        return None
+    return numpy_generator(seed, "sample", name).permutation(len(table))
 
 
-def _raw(table: Table, name: str) -> Iterator[tuple[RowId, Any]]:
-    for start in range(0, len(table), BLOCK):
-        part = table.slice(start, min(start + BLOCK, len(table)))
+def _raw(table: Table, name: str, order: Places | None) -> Iterator[tuple[RowId, Any]]:
+    block = BLOCK if order is None else SAMPLED
+    for start in range(0, len(table), block):
+        stop = min(start + block, len(table))
+        part = table.slice(start, stop) if order is None else table.take(order[start:stop].tolist())
         yield from zip(part.row_ids, part.cells(name), strict=True)
 
 

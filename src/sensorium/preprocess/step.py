@@ -22,7 +22,7 @@ class Step(ABC):
     Attributes:
         kind: the kind of field that it prepares.
         field: the column's field.
-        fit_rows: ``fit`` sees at most so many training rows, drawn at random; 0 shows it all.
+        fit_rows: ``fit`` sees at most so many cells, of training rows drawn at random; 0 shows all.
         ragged: whether ``values`` run along ``mask``'s time, padded to the longest of the batch.
     """
 
