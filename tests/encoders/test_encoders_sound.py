@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sensorium.core.batch import Column, Layout
 from sensorium.encoders import AudioTransformer, Spectrogram
-from sensorium.encoders.hearing import Hearing, centre, choose_hop, hide_bands
+from sensorium.encoders.hearing import Hearing, centre, choose_hop, hide_bands, warp_bands
 from sensorium.encoders.logmel import FLOOR, LogMel, mel_filters
 from sensorium.nn import masked_max
 
@@ -84,7 +84,7 @@ def test_words_get_ten_milliseconds_and_long_sounds_more() -> None:
 
 
 def test_loudness_does_not_matter_far_above_the_floor() -> None:
-    hear = Hearing(Layout("audio", length=1_600, rate=RATE), 8, 0.0, 0.0).eval()
+    hear = Hearing(Layout("audio", length=1_600, rate=RATE), 8, 0.0, 0.0, 0.0).eval()
     noise = torch.randn(1, 1_600, generator=torch.Generator().manual_seed(0))
     there = torch.ones(1, 1_600, dtype=torch.bool)
     loud, soft = (hear(Column(s * noise, there, there[:, 0])).mels for s in (0.9, 0.3))
@@ -101,9 +101,22 @@ def test_bands_are_hidden_in_each_row_its_own_and_never_too_wide() -> None:
     assert 0.02 < hidden.float().mean() < 0.25
 
 
+def test_warped_bands_keep_their_order_and_move_by_no_more_than_the_share() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(40.0).view(1, 40, 1).expand(100, 40, 3).contiguous()
+    warped = warp_bands(ramp, share=0.1)
+    torch.testing.assert_close(warped[:, 0], torch.zeros(100, 3))
+    moved = (warped - ramp)[:, 30, 0]
+    assert moved.abs().max() <= 3.0 + 1e-4
+    assert moved.min() < -2
+    assert moved.max() > 2
+    assert (warped.diff(dim=1) >= 0).all()
+    torch.testing.assert_close(warp_bands(ramp, share=0.0), ramp)
+
+
 def test_bands_are_hidden_only_while_training() -> None:
     layout = Layout("audio", length=1_600, rate=RATE)
-    hear = Hearing(layout, 8, 0.0, mask_share=0.5)
+    hear = Hearing(layout, 8, 0.0, mask_share=0.5, warp_share=0.0)
     there = torch.ones(4, 1_600, dtype=torch.bool)
     column = Column(torch.randn(4, 1_600), there, there[:, 0])
     torch.manual_seed(0)

@@ -24,9 +24,9 @@ class AudioTransformer(Encoder):
         heads: int = 4,
         dropout: float = 0.1,
         mels: int = 64,
-        hop: float = 0.0,
         patch: int = 4,
         mask_share: float = 0.2,
+        warp_share: float = 0.1,
     ) -> None:
         """Choose the sizes.
 
@@ -36,22 +36,22 @@ class AudioTransformer(Encoder):
             heads: attention heads; they must divide ``width``.
             dropout: share of features dropped while training.
             mels: frequency bands.
-            hop: from frame to frame, seconds; 0 takes 10 ms, more for long sounds.
             patch: frames a patch.
             mask_share: the widest band of time and of frequency hidden while training.
+            warp_share: the most by which frequencies are stretched while training.
         """
         super().__init__(width)
         self.depth = depth
         self.heads = heads
         self.dropout = dropout
         self.mels = mels
-        self.hop = hop
         self.patch = patch
         self.mask_share = mask_share
+        self.warp_share = warp_share
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.hear = Hearing(layout, self.mels, self.hop, self.mask_share)
+        self.hear = Hearing(layout, self.mels, 0.0, self.mask_share, self.warp_share)
         self.patches = Patches(self.mels, self.width, self.patch)
         self.positions = Sinusoidal(self.width)
         self.drop = nn.Dropout(self.dropout)

@@ -1,4 +1,4 @@
-"""What every sound encoder hears: log-mel frames, evened out, with bands hidden while training.
+"""What every sound encoder hears: log-mel frames, evened out, and varied while training.
 
 Legend: batch = sounds, mels = frequency bands, frames = time.
 """
@@ -39,12 +39,18 @@ class Hearing(nn.Module):
         hop: from frame to frame, seconds; 0 leaves it to ``choose_hop``. A frame is 2.5 hops long.
         mask_share: the widest band of time and of frequency hidden while training, as a share of
             all (SpecAugment, Park et al. 2019).
+        warp_share: the most by which frequencies are stretched or pressed while training, as if
+            by a longer or shorter throat (Jaitly and Hinton 2013). Of all the ways to vary sounds
+            it did most for voices that training never heard.
     """
 
-    def __init__(self, layout: Layout, mels: int, hop: float, mask_share: float) -> None:
+    def __init__(
+        self, layout: Layout, mels: int, hop: float, mask_share: float, warp_share: float
+    ) -> None:
         super().__init__()
         hop = hop or choose_hop(layout.length / layout.rate)
         self.mask_share = mask_share
+        self.warp_share = warp_share
         self.logmel = LogMel(layout.rate, mels, 2.5 * hop, hop)
         self.norm = BatchNorm(mels)
 
@@ -53,6 +59,8 @@ class Hearing(nn.Module):
         mask = self.logmel.frames(column.mask)
         mels = centre(self.logmel(column.values, column.mask), mask)
         mels = self.norm(mels, mask)
+        if self.training and self.warp_share > 0:
+            mels = warp_bands(mels, self.warp_share)
         if self.training and self.mask_share > 0:
             mels = hide_bands(mels, self.mask_share)
         return Heard(mels, mask)
@@ -65,6 +73,20 @@ def centre(
     real = mask.unsqueeze(1).to(mels.dtype)
     count = real.sum(2, keepdim=True) * mels.shape[1]
     return (mels - (mels * real).sum((1, 2), keepdim=True) / count) * real
+
+
+def warp_bands(
+    mels: Float[Tensor, " batch mels frames"], share: float
+) -> Float[Tensor, " batch mels frames"]:
+    """Move the bands of each row toward the low or the high end, in proportion to their height."""
+    bands = torch.arange(mels.shape[1], device=mels.device)
+    stretch = 1 + share * (2 * torch.rand(len(mels), 1, device=mels.device) - 1)
+    source = (bands * stretch).clamp(max=mels.shape[1] - 1)
+    below = source.floor()
+    share_above = (source - below).unsqueeze(2).to(mels.dtype)
+    below = below.long().unsqueeze(2).expand_as(mels)
+    above = (below + 1).clamp(max=mels.shape[1] - 1)
+    return torch.lerp(mels.gather(1, below), mels.gather(1, above), share_above)
 
 
 def hide_bands(

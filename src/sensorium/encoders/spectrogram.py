@@ -28,6 +28,7 @@ class Spectrogram(Encoder):
         mels: int = 64,
         hop: float = 0.0,
         mask_share: float = 0.2,
+        warp_share: float = 0.1,
     ) -> None:
         """Choose the sizes.
 
@@ -38,6 +39,7 @@ class Spectrogram(Encoder):
             mels: frequency bands.
             hop: from frame to frame, seconds; 0 takes 10 ms, more for long sounds.
             mask_share: the widest band of time and of frequency hidden while training.
+            warp_share: the most by which frequencies are stretched while training.
         """
         super().__init__(width)
         self.stages = stages
@@ -45,10 +47,11 @@ class Spectrogram(Encoder):
         self.mels = mels
         self.hop = hop
         self.mask_share = mask_share
+        self.warp_share = warp_share
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.hear = Hearing(layout, self.mels, self.hop, self.mask_share)
+        self.hear = Hearing(layout, self.mels, self.hop, self.mask_share, self.warp_share)
         first, last = self.stages[0], self.stages[-1]
         self.stem = nn.Conv2d(1, first, 3, 2, 1, bias=False)
         self.norm = BatchNorm(first)
