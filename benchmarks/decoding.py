@@ -96,7 +96,7 @@ def rates(form: str, files: list[bytes], size: int, rounds: int) -> tuple[float,
     """Give pictures a second: Pillow's, and ours."""
     both = (pillow_decoding, ours_decoding) if form == "alone" else (pillow, ours)
     times: dict[Reader, list[float]] = {reader: [] for reader in both}
-    repeat = max(1, 100 // len(files))
+    repeat = max(1, 24 // len(files))
     for _ in range(rounds):
         for reader, taken in times.items():
             start = time.process_time()
