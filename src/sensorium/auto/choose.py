@@ -7,14 +7,15 @@ which the report shows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sensorium.auto.rules import encoder_for, fusion_for, plan_for, sized, task_for
+from sensorium.auto.rules import encoder_for, fusion_for, plan_for, task_for
+from sensorium.core.describe import represent
 from sensorium.core.schema import Schema
 from sensorium.encoders import Encoder
 from sensorium.fusion import Fusion
 from sensorium.tasks import Task
 from sensorium.train import Plan
 
-WIDTH = 128
+WIDTH = 64
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,14 @@ def choose(
         seed: goes into the plan.
     """
     reasons: list[str] = []
-    schema = sized(schema, rows)
     encoders = dict(encoders or {})
     width = next((part.width for part in [*encoders.values(), fusion] if part), WIDTH)
     for name, field in schema.inputs.items():
         if name not in encoders:
-            encoders[name], why = encoder_for(field, rows, width)
-            reasons.append(f"{name}: {encoders[name]!r}".split("\n")[0] + f", {why}")
+            encoders[name], why = encoder_for(field, schema, width)
+            reasons.append(f"{name}: {represent(encoders[name])}, {why}")
     if fusion is None:
-        fusion, why = fusion_for(schema, rows, width)
+        fusion, why = fusion_for(schema, width)
         reasons.append(f"fusion: {type(fusion).__name__}, {why}")
     if task is None:
         task, why = task_for(schema)

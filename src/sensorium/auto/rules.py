@@ -1,58 +1,56 @@
 """The rules behind ``choose``: one function a part, each giving the part and its reason."""
 
+from collections.abc import Sequence
+
 from sensorium.core.errors import SchemaError
 from sensorium.core.schema import Category, Field, Flag, Number, Schema
 from sensorium.encoders import (
     Categories,
+    ConvNet,
     Dates,
     Encoder,
-    Flags,
     NGrams,
     Piecewise,
     ResNet,
     SeriesCNN,
     Spectrogram,
-    TextTransformer,
     Vectors,
 )
-from sensorium.fusion import Concat, FiLM, Fusion
+from sensorium.fusion import Concat, Fusion, LowRankBilinear
 from sensorium.tasks import Classify, Regress, Several, Tag, Task
 from sensorium.train import Plan
 
-MANY_ROWS = 20_000
-"""From so many rows on, words are read in order by a Transformer."""
-
+MEDIA = {"image", "audio", "series"}
 
 ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
-    "image": (ResNet, "a residual network learns most from few pictures"),
+    "text": (NGrams, "hashed words and word pairs learn fastest"),
     "audio": (Spectrogram, "a residual network over the log-mel spectrogram"),
     "number": (Piecewise, "bends where the training numbers do"),
     "category": (Categories, "a learned vector a name"),
-    "flag": (Flags, "a learned vector each for yes and no"),
+    "flag": (Categories, "a learned vector each for yes and no"),
     "date": (Dates, "cyclic parts and the trend"),
     "series": (SeriesCNN, "dilated convolutions over time"),
     "vector": (Vectors, "a small network over the numbers"),
 }
 
 
-def encoder_for(field: Field, rows: int, width: int) -> tuple[Encoder, str]:
+def encoder_for(field: Field, schema: Schema, width: int) -> tuple[Encoder, str]:
     """Choose the encoder of one column."""
-    if field.kind == "text" and rows >= MANY_ROWS:
-        return TextTransformer(width=width), f"{rows:,} rows are enough to learn word order"
-    if field.kind == "text":
-        return NGrams(width=width), f"strong on {rows:,} rows and fast"
+    if field.kind == "image":
+        if len(schema.inputs) == 1:
+            return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
+        return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
     part, why = ENCODERS_BY_KIND[field.kind]
     return part(width=width), why
 
 
-def fusion_for(schema: Schema, rows: int, width: int) -> tuple[Fusion, str]:
+def fusion_for(schema: Schema, width: int) -> tuple[Fusion, str]:
     """Choose how the columns meet."""
     kinds = [field.kind for field in schema.inputs.values()]
+    if "text" in kinds and set(kinds) & MEDIA:
+        return LowRankBilinear(width=width), "words ask about the rest: the columns are multiplied"
     if len(kinds) == 1:
         return Concat(width=width), "one column: a small network on top"
-    places = any(kind in {"image", "audio", "series"} for kind in kinds)
-    if places and "text" in kinds and rows >= MANY_ROWS:
-        return FiLM(width=width), "words steer what is looked for in the places of the other"
     return Concat(width=width), "all columns side by side into a small network"
 
 
@@ -86,30 +84,29 @@ def _one_task(name: str, field: Field) -> Task:
             raise SchemaError(msg)
 
 
-def sized(schema: Schema, rows: int) -> Schema:
-    """Settle the sizes that inference leaves open."""
-    del rows
-    return schema
-
-
 def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
     """Choose epochs, rate and augmentation."""
-    kinds = {field.kind for field in schema.inputs.values()}
-    step = 32 if rows < 1_500 else 64 if rows < 20_000 else 128
-    steps = 12_000 if kinds & {"image", "audio"} else 6_000
-    epochs = max(4, min(60, round(steps * step / max(rows, 1))))
-    augment: tuple[str, ...] = ()
-    if "image" in kinds:
-        augment += ("flip", "crop") if "text" not in kinds else ("crop",)
-    if "audio" in kinds:
-        augment += ("shift", "noise")
+    kinds = [field.kind for field in schema.inputs.values()]
+    step = 32 if rows < 2_000 else 64
+    steps = 8_000 if set(kinds) & MEDIA else 4_000
+    epochs = max(4, min(40, round(steps * step / max(rows, 1))))
     plan = Plan(
         epochs=epochs,
         minutes=minutes,
         rows_per_step=step,
-        rate=1e-3 if kinds & {"image", "audio", "series"} else 2e-3,
+        rate=3e-3,
         ema=0.99,
-        augment=augment,
+        modality_dropout=0.05,
+        augment=_augment(kinds),
         seed=seed,
     )
     return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
+
+
+def _augment(kinds: Sequence[str]) -> tuple[str, ...]:
+    names: tuple[str, ...] = ()
+    if "image" in kinds:
+        names += ("crop",) if "text" in kinds else ("flip", "crop")
+    if "audio" in kinds:
+        names += ("shift", "noise")
+    return names
