@@ -89,7 +89,7 @@ def test_it_is_rebuilt_from_its_description(name):
         (lambda: LowRankTensor(WIDTH, rank=0), "rank"),
         (lambda: Tensor(WIDTH, size=50).setup(("a", "b", "c")), "LowRankTensor"),
         (lambda: Tensor(WIDTH).setup(tuple("abcdefghijklmnop")), "LowRankTensor"),
-        (lambda: FiLM(WIDTH, onto=("foto",)).setup(("photo", "words")), "did you mean 'photo'"),
+        (lambda: FiLM(WIDTH, onto=("photos",)).setup(("photo", "words")), "did you mean 'photo'"),
         (lambda: SelfAttention(WIDTH, heads=3).setup(("a", "b")), "heads"),
     ],
 )
