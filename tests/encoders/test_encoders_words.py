@@ -1,9 +1,12 @@
 """Text encoders against hand computations: bags, hashes, dropped tokens, stems."""
 
+import pytest
 import torch
+import torch.nn.functional as F
 
 from sensorium.core.batch import Column, Layout
-from sensorium.encoders import Encoder, NGrams, TextLSTM, TextTransformer, WordVectors
+from sensorium.core.errors import PartError
+from sensorium.encoders import Encoder, NGrams, TextCNN, TextLSTM, TextTransformer, WordVectors
 from sensorium.encoders.ngrams import grams, hash_grams
 from sensorium.encoders.text import UNKNOWN, drop_tokens
 
@@ -72,11 +75,35 @@ def test_only_runs_without_padding_are_real() -> None:
     assert short.shape == none.shape == (2, 0)
 
 
-def test_a_bag_is_the_sum_of_its_rows_over_the_root_of_their_number() -> None:
+def test_a_bag_is_the_average_of_its_rows() -> None:
     encoder = ready(NGrams(width=4, longest=2, buckets=50))
     pair = int(hash_grams(torch.tensor([[7, 3]]), 2, 50)) + LAYOUT.vocabulary
-    bag = encoder.table[[7, 3, pair]].sum(0) / 3**0.5
-    torch.testing.assert_close(encoder(texts()).pooled()[1], encoder.norm(bag))
+    average = encoder.norm(encoder.table[[7, 3, pair]].mean(0))
+    expected = average + encoder.mlp(average)
+    torch.testing.assert_close(encoder(texts()).pooled()[1], expected)
+
+
+def test_words_and_runs_are_left_out_only_while_training() -> None:
+    encoder = ready(NGrams(width=4, gram_dropout=0.5, dropout=0.0))
+    once, again = encoder(texts()).pooled(), encoder(texts()).pooled()
+    assert torch.equal(once, again)
+    encoder.train()
+    torch.manual_seed(0)
+    assert len({tuple(encoder(texts()).pooled()[0].tolist()) for _ in range(20)}) > 5
+
+
+def test_a_phrase_is_found_wherever_it_stands() -> None:
+    encoder = ready(TextCNN(width=4, lengths=(1,), features=3))
+    vectors = encoder.embed.weight[[7, 3]].T
+    layer = encoder.convolutions[0]
+    found = F.relu(layer.weight[:, :, 0] @ vectors + layer.bias.unsqueeze(1)).T
+    expected = encoder.mean(found) + encoder.largest(found.amax(0))
+    torch.testing.assert_close(encoder(texts()).tokens[1, :2], expected)
+
+
+def test_phrases_of_even_length_are_refused() -> None:
+    with pytest.raises(PartError, match=r"odd lengths, found \[2\]"):
+        TextCNN(width=4, lengths=(1, 2))
 
 
 def test_the_order_of_words_is_lost_to_averages_alone() -> None:
@@ -86,6 +113,7 @@ def test_the_order_of_words_is_lost_to_averages_alone() -> None:
         (WordVectors(width=4), True),
         (NGrams(width=4, longest=1), True),
         (NGrams(width=4, longest=2), False),
+        (TextCNN(width=4), False),
         (TextTransformer(width=4), False),
         (TextLSTM(width=4), False),
     ):

@@ -16,6 +16,7 @@ from sensorium.encoders.series_gru import SeriesGRU
 from sensorium.encoders.series_transformer import SeriesTransformer
 from sensorium.encoders.spectrogram import Spectrogram
 from sensorium.encoders.text import TextTransformer
+from sensorium.encoders.text_cnn import TextCNN
 from sensorium.encoders.text_lstm import TextLSTM
 from sensorium.encoders.vector import Vectors
 from sensorium.encoders.vit import ViT
@@ -38,6 +39,7 @@ __all__ = [
     "SeriesGRU",
     "SeriesTransformer",
     "Spectrogram",
+    "TextCNN",
     "TextLSTM",
     "TextTransformer",
     "Vectors",
@@ -62,6 +64,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         SeriesGRU,
         SeriesTransformer,
         Spectrogram,
+        TextCNN,
         TextLSTM,
         TextTransformer,
         Vectors,

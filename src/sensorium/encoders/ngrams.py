@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, one_token
-from sensorium.encoders.text import drop_tokens
+from sensorium.nn.mlp import MLP
 
 FACTOR = 0x9E3779B97F4A7C15 - 2**64
 """2**64 over the golden ratio, as a signed number: spreads ids over all bits (Knuth 6.4)."""
@@ -43,47 +43,50 @@ def grams(
 
 
 class NGrams(Encoder):
-    """The average of learned vectors of words and of hashed runs of words."""
+    """The average of learned vectors of words and of hashed runs of words, and a small network."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"text"})
 
     def __init__(
         self,
         width: int,
-        longest: int = 3,
+        longest: int = 2,
         buckets: int = 20_000,
         dropout: float = 0.2,
-        token_dropout: float = 0.1,
+        gram_dropout: float = 0.3,
     ) -> None:
         """Choose the sizes.
 
         Args:
             width: the common width.
-            longest: the longest run of words.
+            longest: the longest run of words; 1 counts words alone.
             buckets: rows of the table that all runs of two words and more share.
             dropout: share of features dropped while training.
-            token_dropout: share of words made unknown while training.
+            gram_dropout: share of words and runs left out of a text's average while training, so
+                that rare ones, which optimisers move farthest, cannot learn a text by heart.
         """
         super().__init__(width)
         self.longest = longest
         self.buckets = buckets
         self.dropout = dropout
-        self.token_dropout = token_dropout
+        self.gram_dropout = gram_dropout
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
         self.words = layout.vocabulary
-        table = torch.randn(self.words + self.buckets, self.width)
-        self.table = nn.Parameter(table * 0.02)
+        self.table = nn.Parameter(torch.randn(self.words + self.buckets, self.width) * 0.02)
         self.norm = nn.LayerNorm(self.width)
-        self.drop = nn.Dropout(self.dropout)
+        self.mlp = MLP(self.width, 2 * self.width, dropout=self.dropout)
 
     def encode(self, column: Column) -> Encoded:
         """Encode token ids."""
-        ids = drop_tokens(column.values, self.token_dropout, training=self.training)
-        runs, real = grams(ids, column.mask, self.longest, self.buckets)
-        rows = torch.cat([ids, runs + self.words], 1)
-        weight = torch.cat([column.mask, real], 1).to(self.table.dtype)
-        weight = weight / weight.sum(1, keepdim=True).clamp(min=1).sqrt()
+        runs, real = grams(column.values, column.mask, self.longest, self.buckets)
+        rows = torch.cat([column.values, runs + self.words], 1)
+        real = torch.cat([column.mask, real], 1)
+        if self.training and self.gram_dropout > 0:
+            real = real & (torch.rand(real.shape, device=real.device) >= self.gram_dropout)
+        weight = real.to(self.table.dtype)
+        weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
         bag = F.embedding_bag(rows, self.table, mode="sum", per_sample_weights=weight)
-        return one_token(self.drop(self.norm(bag)), column)
+        average = self.norm(bag)
+        return one_token(average + self.mlp(average), column)

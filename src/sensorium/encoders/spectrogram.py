@@ -23,7 +23,7 @@ class Spectrogram(Encoder):
     def __init__(
         self,
         width: int,
-        stages: tuple[int, ...] = (32, 64, 128),
+        stages: tuple[int, ...] = (16, 32, 64, 128),
         dropout: float = 0.1,
         mels: int = 64,
         hop: float = 0.0,
