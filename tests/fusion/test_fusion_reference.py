@@ -322,7 +322,7 @@ def test_film():
             part = cells[i][row]
             for one in fusion.blocks[i]:
                 entered = gelu(linear(one.enter, part))
-                scale, shift = np.split(linear(one.film[1], norm(condition, one.film[0])), 2)
+                scale, shift = np.split(linear(one.film, condition), 2)
                 part = entered + gelu((1 + scale) * norm(linear(one.inner, entered)) + shift)
             pooled.append(part.max(0))
         mixed = linear(fusion.mix[1], norm(np.concatenate(pooled), fusion.mix[0]))

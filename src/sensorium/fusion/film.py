@@ -34,18 +34,14 @@ def strongest(
 
 
 class FilmBlock(nn.Module):
-    """h = gelu(A x); h + gelu(film(norm(B h))): one residual block, modulated.
-
-    The condition is normed too: encoders give vectors of any size, and one that starts small
-    would take many steps before it modulates anything.
-    """
+    """h = gelu(A x); h + gelu(film(norm(B h))): one residual block, modulated."""
 
     def __init__(self, width: int, condition: int, dropout: float) -> None:
         super().__init__()
         self.enter = nn.Linear(width, width)
         self.inner = nn.Linear(width, width, bias=False)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.film = nn.Sequential(nn.LayerNorm(condition), nn.Linear(condition, 2 * width))
+        self.film = nn.Linear(condition, 2 * width)
         self.drop = nn.Dropout(dropout)
 
     def forward(
