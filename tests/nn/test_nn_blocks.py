@@ -5,8 +5,6 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sensorium.nn import (
@@ -17,10 +15,8 @@ from sensorium.nn import (
     Residual1d,
     Residual2d,
     Sinusoidal,
-    length_mask,
     masked_max,
     masked_mean,
-    masked_softmax,
     patch_mask,
     reverse,
     shorten,
@@ -30,6 +26,10 @@ from sensorium.nn import (
 
 def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def first_steps(lengths: list[int], longest: int) -> Tensor:
+    return torch.arange(longest) < torch.tensor(lengths).unsqueeze(1)
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
@@ -98,7 +98,7 @@ def test_batch_norm_in_training_counts_only_real_steps() -> None:
     long, short = BatchNorm(3).double(), BatchNorm(3).double()
     x = random(4, 3, 6)
     padded = torch.cat([x, 1e3 * random(4, 3, 5)], 2)
-    mask = length_mask(torch.full((4,), 6), 11)
+    mask = first_steps([6] * 4, 11)
     found = long(padded, mask)
     torch.testing.assert_close(found[..., :6], short(x))
     assert not found[..., 6:].any()
@@ -122,17 +122,17 @@ def test_recurrence_is_torchs_own_in_both_directions(cell: str) -> None:
     state = dict(trunk.forwards[0].named_parameters())
     state |= {f"{name}_reverse": w for name, w in trunk.backwards[0].named_parameters()}
     both.double().load_state_dict(state)
-    x, lengths = random(3, 5, 6), torch.tensor([5, 2, 4])
+    x, lengths = random(3, 5, 6), [5, 2, 4]
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     expected, _ = nn.utils.rnn.pad_packed_sequence(both(packed)[0], batch_first=True)
-    mask = length_mask(lengths, 5)
+    mask = first_steps(lengths, 5)
     found = trunk(x, mask)
     torch.testing.assert_close(found * mask.unsqueeze(2), expected)
 
 
 def test_reversing_keeps_padding_at_the_end() -> None:
     x = torch.tensor([[1.0, 2.0, 3.0, 0.0], [4.0, 0.0, 0.0, 0.0]]).unsqueeze(2)
-    mask = length_mask(torch.tensor([3, 1]), 4)
+    mask = first_steps([3, 1], 4)
     assert reverse(x, mask).squeeze(2).tolist() == [[3, 2, 1, 0], [4, 0, 0, 0]]
     assert torch.equal(reverse(reverse(x, mask), mask), x)
 
@@ -152,16 +152,6 @@ def test_shortening_averages_the_real_steps() -> None:
     tokens = torch.tensor([1.0, 3.0, 5.0, 100.0, 100.0]).view(1, 5, 1)
     mask = torch.tensor([[True, True, True, False, False]])
     assert shorten(tokens, mask, 2).flatten().tolist() == [2.0, 5.0, 0.0]
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=6), st.floats(-1e4, 1e4))
-def test_masked_softmax_is_softmax_of_the_real_and_never_nan(real: list[bool], top: float) -> None:
-    mask = torch.tensor(real)
-    scores = torch.linspace(-1, top, len(real), dtype=torch.float64)
-    found = masked_softmax(scores, mask)
-    assert found.isfinite().all()
-    assert not found[~mask].any()
-    torch.testing.assert_close(found[mask], scores[mask].softmax(0))
 
 
 def test_masked_mean_and_maximum_see_only_the_real() -> None:

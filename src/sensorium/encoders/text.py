@@ -32,8 +32,8 @@ def embedding(vocabulary: int, width: int) -> nn.Embedding:
     """Make vectors of token ids; padding is 0.
 
     They start small: a token that training hardly saw then adds hardly any noise, and those that
-    matter grow out of it in a few steps. Starting at deviation 1 cost 10 to 20 points of accuracy
-    on reviews in every text encoder here.
+    matter grow out of it in a few steps. Starting at deviation 1 cost averages, n-grams and LSTM
+    12 to 18 points of accuracy on 6,000 hotel reviews.
     """
     table = nn.Embedding(vocabulary, width, padding_idx=0)
     with torch.no_grad():

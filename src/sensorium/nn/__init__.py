@@ -1,7 +1,7 @@
 """Small blocks of tensors: attention, networks, norms, masks. No modality is known here."""
 
 from sensorium.nn.attention import Attention, Block, Transformer, attend
-from sensorium.nn.masks import length_mask, masked_max, masked_mean, masked_softmax
+from sensorium.nn.masks import masked_max, masked_mean
 from sensorium.nn.mlp import MLP
 from sensorium.nn.norm import BatchNorm
 from sensorium.nn.patches import Patches, patch_mask, shorten
@@ -22,10 +22,8 @@ __all__ = [
     "Sinusoidal",
     "Transformer",
     "attend",
-    "length_mask",
     "masked_max",
     "masked_mean",
-    "masked_softmax",
     "patch_mask",
     "reverse",
     "shorten",
