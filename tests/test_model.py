@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sensorium as sm
-from conftest import Mixed
+from mixed_table import Mixed
 from sensorium import encoders, fusion, tasks
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.core.errors import ArtifactError, PartError, TableError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sensorium as sm
-from conftest import Mixed
+from mixed_table import Mixed
 from sensorium import encoders, fusion
 from sensorium.core.errors import PlanError, SchemaError, TableError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from conftest import Mixed
+from mixed_table import Mixed
 from sensorium.cli.main import app, main
 from sensorium.core.errors import SchemaError, TableError
 
