@@ -5,7 +5,7 @@ colour on a pale ground, a question in words, one of 13 answers. The program loo
 learns from it, says whether seeing and reading together helped, saves the model, and lets a new
 process answer three questions about three pictures.
 
-    python examples/demo.py [FOLDER] [--rows 12000] [--minutes 2.5]
+    python examples/demo.py [FOLDER] [--rows 12000] [--minutes 2]
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description="Questions about pictures, from table to model.")
     options.add_argument("folder", nargs="?", type=Path, default=Path("runs/demo"))
     options.add_argument("--rows", type=int, default=16_000, help="training questions")
-    options.add_argument("--minutes", type=float, default=2.5, help="time budget of training")
+    options.add_argument("--minutes", type=float, default=2.0, help="time budget of training")
     chosen = options.parse_args()
     folder: Path = chosen.folder
     shutil.rmtree(folder, ignore_errors=True)
