@@ -35,6 +35,7 @@ CASES = [
     ("ratings", [1, 2, 3, 4, 5] * 12, Number),
     ("real numbers", RANDOM.normal(size=COUNT).tolist(), Number),
     ("written numbers", ["1.5", "2", "3"] * 19 + ["12", "13", "none known"], Number),
+    ("numbers and a word", [1.5, 2, 3] * 19 + [12, 13.0, "none known"], Number),
     ("codes with leading zeros", ["007", "012", "007"] * 20, Category),
     ("zero and one", [0, 1, 1] * 20, Flag),
     ("yes and no", ["Yes", "no", "NO"] * 20, Flag),

@@ -175,15 +175,18 @@ def _is_long_tailed(values: Float64[np.ndarray, " cells"]) -> bool:
 
 
 def _written_numbers(sample: Sample) -> Told | None:
-    """Words most of which are numbers; "007" is none."""
-    if not sample.is_text or any(_has_leading_zero(text) for text in sample.texts):
+    """Words, or words and numbers, most of which are numbers; "007" is none."""
+    if not sample.all(str, int, float, Decimal):
         return None
-    numbers = [value for value in map(parsed_number, sample.texts) if value is not None]
-    if len(numbers) < _ENOUGH * len(sample):
+    if any(_has_leading_zero(text) for text in sample.texts):
         return None
-    odd = next((text for text in sample.texts if parsed_number(text) is None), None)
-    tail = f"; not all: {odd!r}" if odd else ""
-    return Told(Number(), f"{len(numbers) / len(sample):.1%} of the words are numbers{tail}")
+    odd = [text for text in sample.texts if parsed_number(text) is None]
+    numbers = len(sample) - len(odd)
+    if numbers < _ENOUGH * len(sample):
+        return None
+    what = "words" if sample.is_text else "cells"
+    tail = f"; not all: {odd[0]!r}" if odd else ""
+    return Told(Number(), f"{numbers / len(sample):.1%} of the {what} are numbers{tail}")
 
 
 def _has_leading_zero(text: str) -> bool:
