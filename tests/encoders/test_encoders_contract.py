@@ -20,6 +20,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ConvNet": {"stages": (4, 8)},
     "NGrams": {"buckets": 50},
     "ResNet": {"stages": (4, 8)},
+    "SeriesCNN": {"features": 8},
     "Spectrogram": {"stages": (4, 8), "mels": 16},
     "ViT": {"depth": 1},
 }

@@ -27,16 +27,25 @@ class SeriesCNN(Encoder):
 
     kinds: ClassVar[frozenset[str]] = frozenset({"series"})
 
-    def __init__(self, width: int, depth: int = 3, kernel: int = 5, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        width: int,
+        features: int = 64,
+        depth: int = 3,
+        kernel: int = 5,
+        dropout: float = 0.1,
+    ) -> None:
         """Choose the sizes.
 
         Args:
             width: the common width.
+            features: channels of the convolutions.
             depth: residual blocks, of dilation 1, 2, 4 and so on.
             kernel: steps that a convolution sees; odd.
             dropout: share of features dropped while training.
         """
         super().__init__(width)
+        self.features = features
         self.depth = depth
         self.kernel = kernel
         self.dropout = dropout
@@ -44,15 +53,14 @@ class SeriesCNN(Encoder):
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
         self.size = steps_per_token(layout.length)
-        self.stem = nn.Conv1d(
-            layout.channels, self.width, self.kernel, padding=self.kernel // 2, bias=False
-        )
-        self.norm = BatchNorm(self.width)
+        many, kernel = self.features, self.kernel
+        self.stem = nn.Conv1d(layout.channels, many, kernel, padding=kernel // 2, bias=False)
+        self.norm = BatchNorm(many)
         self.blocks = nn.ModuleList(
-            Residual1d(self.width, self.kernel, 2**i, self.dropout) for i in range(self.depth)
+            Residual1d(many, kernel, 2**i, self.dropout) for i in range(self.depth)
         )
-        self.mean = nn.Linear(self.width, self.width)
-        self.largest = nn.Linear(self.width, self.width, bias=False)
+        self.mean = nn.Linear(many, self.width)
+        self.largest = nn.Linear(many, self.width, bias=False)
 
     def encode(self, column: Column) -> Encoded:
         """Encode signals, Float[batch time channels]."""
