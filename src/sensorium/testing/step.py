@@ -18,10 +18,14 @@ import torch
 from sensorium.core.batch import Column
 from sensorium.core.errors import CellError
 from sensorium.preprocess.step import Clean, Step
-from sensorium.testing.checks import ContractError, demand, distance, explained, is_sequence
-
-NEAR = 1e-5
-"""How far what was learned from cells in another order may lie apart, in float32."""
+from sensorium.testing.checks import (
+    TOLERANCES,
+    ContractError,
+    demand,
+    distance,
+    explained,
+    is_sequence,
+)
 
 
 def check_step(
@@ -167,7 +171,7 @@ def _check_fit_order(case: Case) -> None:
         other = case.make().fit(cells)(clean)
         gap = distance(column.values.double(), other.values.double())
         message = f"fit on {title} learned something else (values {gap:.1e} apart)"
-        demand(gap <= NEAR, "fit", message)
+        demand(gap <= TOLERANCES["fit"], "fit", message)
 
 
 def _check_state(case: Case) -> None:
