@@ -152,7 +152,7 @@ def test_early_stopping_and_the_best_epoch(tables: Tables) -> None:
     scores = [record["score"] for record in run.history]
     assert len(scores) < 50
     assert len(scores) - 1 - scores.index(max(scores)) == 2
-    assert sm.evaluate(run.model, valid, resamples=20).metrics
+    assert sm.evaluate(run.model, valid).rows == len(valid)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Plans: every fault at once; the schedule and optimisers by hand."""
 
+import inspect
 import math
 
 import pytest
@@ -13,8 +14,11 @@ from sensorium.train.plan import Plan
 
 
 def test_every_fault_of_a_plan_is_named_at_once() -> None:
+    """The tests' own type checks would find "lion" first; users do not have them."""
+    bare = inspect.unwrap(Plan.__init__)
+    faults = {"epochs": 0, "optimiser": "lion", "rate": -1, "warmup": 2, "precision": "fp8"}
     with pytest.raises(PlanError) as caught:
-        Plan(epochs=0, optimiser="lion", rate=-1, warmup=2, precision="fp8")  # type: ignore[arg-type]
+        bare(object.__new__(Plan), **faults)
     message = str(caught.value)
     for words in ("epochs lies between", "optimiser is one of 'adamw'", "'lion'", "rate lies",
                   "warmup lies", "precision is one of 'auto'"):  # fmt: skip
