@@ -14,6 +14,7 @@ from sensorium.encoders import (
     ResNet,
     SeriesCNN,
     Spectrogram,
+    TextCNN,
     Vectors,
 )
 from sensorium.fusion import Concat, Fusion, LowRankBilinear
@@ -24,7 +25,6 @@ MEDIA = {"image", "audio", "series"}
 
 ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
     "text": (NGrams, "hashed words and word pairs learn fastest"),
-    "audio": (Spectrogram, "a residual network over the log-mel spectrogram"),
     "number": (Piecewise, "bends where the training numbers do"),
     "category": (Categories, "a learned vector a name"),
     "flag": (Categories, "a learned vector each for yes and no"),
@@ -40,6 +40,11 @@ def encoder_for(field: Field, schema: Schema, width: int) -> tuple[Encoder, str]
         if len(schema.inputs) == 1:
             return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
         return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
+    if field.kind == "text" and len(schema.inputs) == 1:
+        return TextCNN(width=width), "words are all there is: convolutions find phrases"
+    if field.kind == "audio":
+        small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
+        return small, "a small residual network over the log-mel spectrogram"
     part, why = ENCODERS_BY_KIND[field.kind]
     return part(width=width), why
 

@@ -105,7 +105,10 @@ def load_checkpoint(folder: Path) -> tuple[Progress, dict[str, dict[str, Tensor]
     """
     content = opened(folder, INDEX)
     known = {name: content[name] for name in asdict(Progress()) if name in content}
-    tensors = {file.stem: load_file(file) for file in sorted(folder.glob("*.safetensors"))}
+    tensors = {
+        file.stem: {name: value.clone() for name, value in load_file(file).items()}
+        for file in sorted(folder.glob("*.safetensors"))
+    }  # cloned, since tensors that lie askew in memory sum in another order
     return Progress(**known), tensors
 
 

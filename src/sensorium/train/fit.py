@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,6 @@ class Fit:
         ledger: Ledger,
     ) -> "Fit":
         """Put the pieces together, settle what must be measured, or pick up a checkpoint."""
-        torch.set_flush_denormal(True)
         accelerator = Accelerator(
             mixed_precision="no",
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
@@ -99,7 +99,7 @@ class Fit:
         """How many epochs will be made."""
         return int(self.progress.settled["epochs"])
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """How many batches an epoch has."""
         return len(self._loader(0, 0))

@@ -146,7 +146,9 @@ def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     if count:
         torch.set_num_threads(count)
+    torch.set_flush_denormal(True)  # tiny numbers are many times slower than 0
     try:
         yield
     finally:
+        torch.set_flush_denormal(False)
         torch.set_num_threads(before)
