@@ -40,8 +40,8 @@ class Hearing(nn.Module):
         mask_share: the widest band of time and of frequency hidden while training, as a share of
             all (SpecAugment, Park et al. 2019).
         warp_share: the most by which frequencies are stretched or pressed while training, as if
-            by a longer or shorter throat (Jaitly and Hinton 2013). The spoken digits of a speaker
-            whom training never heard went from 0.80 to 0.91 by it.
+            by a longer or shorter throat (Jaitly and Hinton 2013). In one run, digits spoken by one
+            person whom training never heard went from 0.80 to 0.91 by it.
     """
 
     def __init__(
