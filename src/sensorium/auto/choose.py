@@ -1,7 +1,7 @@
 """Which parts, how large, how long: from the schema, the number of rows and the time there is.
 
-Each rule was chosen by measuring on real sets (docs/benchmarks.md) and gives its reason in words,
-which the report shows.
+Each rule gives its reason in words, which the report shows. Those for questions about pictures were
+chosen by trial runs; most others are judgement so far (docs/benchmarks.md says what was measured).
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ from sensorium.train import Plan
 MEDIA = {"image", "audio", "series"}
 
 ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
-    "text": (NGrams, "hashed words and word pairs learn fastest"),
+    "text": (NGrams, "hashed words and word pairs, light and quick"),
     "number": (Piecewise, "bends where the training numbers do"),
     "category": (Categories, "a learned vector a name"),
     "flag": (Categories, "a learned vector each for yes and no"),
