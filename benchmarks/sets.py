@@ -138,7 +138,6 @@ def fsdd() -> Iterator[Fold]:
             {
                 "target": "digit",
                 "inputs": ["audio"],
-                "group": "speaker",
                 "kinds": {"digit": sm.Category()},
             },
         )

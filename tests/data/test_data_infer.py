@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from sensorium.core.errors import SchemaError
 from sensorium.core.schema import Audio, Category, Date, Flag, Image, Number, Series, Text, Vector
-from sensorium.data import infer, read
+from sensorium.data import infer, read, sizing
 
 COUNT = 60
 RANDOM = np.random.default_rng(0)
@@ -147,12 +147,19 @@ def test_sizes_come_from_headers(tmp_path):
 
 
 def test_texts_nearly_all_fit_into_max_tokens():
-    short = told(["one two", "three four five"] * 30 + [sentence(4) for _ in range(60)])
     long = told([sentence(60) for _ in range(COUNT)])
-    assert isinstance(short.field, Text)
-    assert short.field.max_tokens == 16
     assert isinstance(long.field, Text)
+    assert long.field.tokenizer == "bpe"
     assert 80 <= long.field.max_tokens <= 96
+
+
+def test_phrases_of_small_tables_and_chinese_are_read_by_characters():
+    phrases = ["one two", "three four five"] * 30 + [sentence(4) for _ in range(60)]
+    assert sizing.text(phrases, rows=120) == Text(24, "characters", lowercase=True)
+    assert sizing.text(phrases, rows=50_000) == Text(16)
+    long = "房间很大，床也舒服。" * 20
+    assert sizing.text([long] * 9, rows=50_000) == Text(200, "characters")
+    assert told([f"{long}{i}" for i in range(COUNT)]).reason.endswith("read by characters")
 
 
 def test_split_columns_and_groups_have_their_roles():

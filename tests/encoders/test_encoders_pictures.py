@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from sensorium.core.batch import Column, Layout
 from sensorium.core.errors import PartError
 from sensorium.encoders import ConvNet, Encoder, ResNet, ViT
+from sensorium.nn.levels import statistics
 from sensorium.encoders.pixels import Pixels, grid_tokens
 
 there = torch.ones(2, dtype=torch.bool)
@@ -57,9 +58,10 @@ def test_convnet_is_convolution_relu_and_maximum() -> None:
     around = F.unfold(x, 3, padding=1)
     features = (weight.flatten(1) @ around).view(2, 3, 4, 4) / (1 + 1e-5) ** 0.5
     pooled = features.relu().view(2, 3, 2, 2, 2, 2).amax((3, 5)).flatten(2)
-    out = encoder.trunk[-1]
-    expected = out.weight.view(4, 3) @ pooled + out.bias.view(4, 1)
-    torch.testing.assert_close(encoder(column).tokens, expected.transpose(1, 2))
+    out = encoder.out
+    places = (out.weight.view(4, 3) @ pooled + out.bias.view(4, 1)).transpose(1, 2)
+    whole = encoder.levels([statistics(x), statistics(pooled)])
+    torch.testing.assert_close(encoder(column).tokens, places + whole.unsqueeze(1))
 
 
 @pytest.mark.parametrize(
@@ -94,4 +96,5 @@ def test_moving_a_picture_moves_the_tokens_of_a_convolution() -> None:
     for picture in (values, moved):
         column = Column(picture, there[:1].unsqueeze(1), there[:1])
         grids.append(encoder(column).tokens.view(8, 8, 4))
+    grids = [grid - grid[-1, -1] for grid in grids]  # less what is said of the whole picture
     torch.testing.assert_close(grids[0][1:4, 1:4], grids[1][3:6, 2:5])

@@ -101,6 +101,18 @@ def test_long_signals_give_few_tokens(
     assert found.tokens.shape[1] <= 64
 
 
+@pytest.mark.parametrize(
+    ("length", "sizes", "dilations"),
+    [(60, [1, 1, 1, 1], [1, 2, 4]), (128, [2, 1, 1, 1], [1, 1, 2]), (1_000, [2, 2, 2, 2], [1] * 3)],
+)
+def test_long_signals_are_halved_where_short_ones_are_dilated(
+    length: int, sizes: list[int], dilations: list[int]
+) -> None:
+    encoder = ready(SeriesCNN(width=4, depth=3), Layout("series", length=length))
+    assert encoder.sizes == sizes
+    assert [block.first.dilation[0] for block in encoder.blocks] == dilations
+
+
 def test_each_block_of_a_signal_network_looks_twice_as_far() -> None:
     encoder = ready(SeriesCNN(width=4, depth=3, kernel=3), Layout("series", length=60))
     for weight in encoder.parameters():

@@ -75,12 +75,32 @@ def test_only_runs_without_padding_are_real() -> None:
     assert short.shape == none.shape == (2, 0)
 
 
-def test_a_bag_is_the_average_of_its_rows() -> None:
-    encoder = ready(NGrams(width=4, longest=2, buckets=50))
+def test_a_bag_is_the_weighted_sum_of_its_rows() -> None:
+    encoder = ready(NGrams(width=4, longest=2, buckets=50, pace=0.5, rare=0.1))
     pair = int(hash_grams(torch.tensor([[7, 3]]), 2, 50)) + LAYOUT.vocabulary
-    average = encoder.norm(encoder.table[[7, 3, pair]].mean(0))
-    expected = average + encoder.mlp(average)
-    torch.testing.assert_close(encoder(texts()).pooled()[1], expected)
+    seen = {7: 9, 3: 4, pair: 0}
+    for gram, count in seen.items():
+        encoder.counts[gram] = count
+    encoder.texts.fill_(9)
+    shares = torch.tensor([(1 + count) / (1 + 9) for count in seen.values()])
+    weights = (1 - shares.log()) * (shares / (shares + 0.1)).sqrt()
+    weights = weights / weights.square().sum().sqrt()
+    bag = 0.5 * (weights @ encoder.table[[7, 3, pair]])
+    torch.testing.assert_close(encoder(texts()).pooled()[1], bag + encoder.mlp(bag))
+
+
+def test_a_gram_is_counted_once_a_text_and_only_while_training() -> None:
+    encoder = ready(NGrams(width=4, longest=1, buckets=1))
+    twice = torch.tensor([[7, 7, 0], [7, 3, 3]])
+    column = Column(twice, twice > 0, torch.ones(2, dtype=torch.bool))
+    encoder(column)
+    assert encoder.texts == 0
+    encoder.train()
+    encoder(column)
+    encoder(column)
+    assert encoder.texts == 4
+    assert encoder.counts.nonzero().flatten().tolist() == [3, 7]
+    assert encoder.counts[[3, 7]].tolist() == [2, 4]
 
 
 def test_words_and_runs_are_left_out_only_while_training() -> None:

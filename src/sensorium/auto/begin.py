@@ -12,7 +12,7 @@ from sensorium.auto.parts import Parts, Ways, split_parts
 from sensorium.auto.record import START, Record, command_line
 from sensorium.core.errors import PlanError, TableError
 from sensorium.core.faults import Ledger
-from sensorium.core.schema import Field, Schema
+from sensorium.core.schema import Date, Field, Schema
 from sensorium.data import infer, read
 from sensorium.encoders import Encoder
 from sensorium.fusion import Fusion
@@ -83,6 +83,8 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     table = read(source)
     if schema is None:
         schema = infer(table, targets=targets, inputs=inputs, kinds=kinds, group=group).schema
+        if time and time not in (kinds or {}):
+            schema = _without_trend(schema, time)
     table = table.with_schema(schema)
     valid_table, test_table = (
         None if extra is None else read(extra).with_schema(schema) for extra in (valid, test)
@@ -127,6 +129,15 @@ def _run(
         model.save(folder / START)
         record.write(folder, parts)
     return finish(model, parts, record, folder, resume=False, quiet=quiet)
+
+
+def _without_trend(schema: Schema, time: str) -> Schema:
+    """Hide how late a row is: rows held out by time lie beyond all that were learned from."""
+    field = schema.inputs.get(time)
+    if not isinstance(field, Date):
+        return schema
+    inputs = {**schema.inputs, time: dataclasses.replace(field, trend=False)}
+    return dataclasses.replace(schema, inputs=inputs)
 
 
 def _targets(

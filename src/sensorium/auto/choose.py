@@ -67,13 +67,13 @@ def choose(
     width = next((part.width for part in [*encoders.values(), fusion] if part), WIDTH)
     for name, field in schema.inputs.items():
         if name not in encoders:
-            encoders[name], why = encoder_for(field, schema, width)
+            encoders[name], why = encoder_for(field, schema, rows, width)
             reasons.append(f"{name}: {represent(encoders[name])}, {why}")
     if fusion is None:
-        fusion, why = fusion_for(schema, width)
+        fusion, why = fusion_for(schema, rows, width)
         reasons.append(f"fusion: {type(fusion).__name__}, {why}")
     if task is None:
-        task, why = task_for(schema)
+        task, why = task_for(schema, rows)
         reasons.append(f"task: {why}")
     if plan is None:
         plan, why = plan_for(schema, rows, minutes, seed)

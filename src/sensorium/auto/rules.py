@@ -1,15 +1,17 @@
 """The rules behind ``choose``: one function a part, each giving the part and its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sensorium.core.errors import SchemaError
-from sensorium.core.schema import Category, Field, Flag, Number, Schema
+from sensorium.core.schema import Category, Date, Field, Flag, Number, Schema, Text
 from sensorium.encoders import (
     Categories,
     ConvNet,
     Dates,
     Encoder,
     NGrams,
+    Numbers,
     Piecewise,
     ResNet,
     SeriesCNN,
@@ -17,54 +19,85 @@ from sensorium.encoders import (
     TextCNN,
     Vectors,
 )
-from sensorium.fusion import Concat, Fusion, LowRankBilinear
+from sensorium.fusion import Concat, Fusion, Late, LowRankBilinear
 from sensorium.tasks import Classify, Regress, Several, Tag, Task
 from sensorium.train import Plan
 
 MEDIA = {"image", "audio", "series"}
 
+MANY = 5_000
+"""From so many rows on, columns are multiplied and steps are of 64 rows."""
+FEW = 1_500
+"""Of so few rows a network learns by heart what it can: fewer weights, more changes, no products."""
+
 ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
-    "text": (NGrams, "hashed words and word pairs, light and quick"),
     "number": (Piecewise, "bends where the training numbers do"),
     "category": (Categories, "a learned vector a name"),
     "flag": (Categories, "a learned vector each for yes and no"),
     "date": (Dates, "cyclic parts and the trend"),
-    "series": (SeriesCNN, "dilated convolutions over time"),
+    "series": (SeriesCNN, "convolutions over time and statistics of every level"),
     "vector": (Vectors, "a small network over the numbers"),
 }
 
 
-def encoder_for(field: Field, schema: Schema, width: int) -> tuple[Encoder, str]:
+def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[Encoder, str]:
     """Choose the encoder of one column."""
+    alone = len(schema.inputs) == 1
+    if isinstance(field, Text):
+        return _for_text(field, width, alone=alone)
     if field.kind == "image":
-        if len(schema.inputs) == 1:
+        if alone and rows >= FEW:
             return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
+        if rows < FEW:
+            return ConvNet(width=width, stages=(16, 32, 64, 128)), "few rows: small, with statistics"
         return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
-    if field.kind == "text" and len(schema.inputs) == 1:
-        return TextCNN(width=width), "words are all there is: convolutions find phrases"
     if field.kind == "audio":
         small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
         return small, "a small residual network over the log-mel spectrogram"
+    if field.kind == "number" and _is_held_out_by_time(schema):
+        return Numbers(width=width), "a line: later rows may lie beyond all that was learned from"
     part, why = ENCODERS_BY_KIND[field.kind]
     return part(width=width), why
 
 
-def fusion_for(schema: Schema, width: int) -> tuple[Fusion, str]:
+def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
+    if field.tokenizer == "characters":
+        longest = 5 if field.lowercase else 3
+        grams = NGrams(
+            width=width, longest=longest, buckets=100_000, pace=0.003 if alone else 1.0
+        )
+        return grams, f"hashed runs of up to {longest} characters"
+    if alone:
+        return TextCNN(width=width), "words are all there is: convolutions find phrases"
+    return NGrams(width=width), "hashed words and word pairs, light and quick"
+
+
+def _is_held_out_by_time(schema: Schema) -> bool:
+    return any(isinstance(f, Date) and not f.trend for f in schema.inputs.values())
+
+
+def fusion_for(schema: Schema, rows: int, width: int) -> tuple[Fusion, str]:
     """Choose how the columns meet."""
     kinds = [field.kind for field in schema.inputs.values()]
-    if "text" in kinds and set(kinds) & MEDIA:
-        return LowRankBilinear(width=width), "words ask about the rest: the columns are multiplied"
+    classes = all(field.kind in {"category", "flag"} for field in schema.targets.values())
     if len(kinds) == 1:
         return Concat(width=width), "one column: a small network on top"
+    if rows < FEW and classes and set(kinds) <= MEDIA | {"text"}:
+        why = "few rows: every column decides by itself, and the probabilities are multiplied"
+        return Late(width=width, combine="product"), why
+    if rows >= MANY and "text" in kinds and set(kinds) & MEDIA:
+        return LowRankBilinear(width=width), "words ask about the rest: the columns are multiplied"
     return Concat(width=width), "all columns side by side into a small network"
 
 
-def task_for(schema: Schema) -> tuple[Task, str]:
+def task_for(schema: Schema, rows: int) -> tuple[Task, str]:
     """Choose the task by the targets' kinds."""
     if not schema.targets:
         msg = "there is no target: name the column to learn, target='...' (--target NAME)"
         raise SchemaError(msg)
-    tasks = [_one_task(name, field) for name, field in schema.targets.items()]
+    kinds = [field.kind for field in schema.inputs.values()]
+    soft = 0.1 if kinds == ["image"] or rows < FEW else 0.0
+    tasks = [_one_task(name, field, soft) for name, field in schema.targets.items()]
     numbers = [name for name, field in schema.targets.items() if field.kind == "number"]
     if len(tasks) == 1:
         return tasks[0], f"{type(tasks[0]).__name__} {next(iter(schema.targets))!r} by its kind"
@@ -73,12 +106,12 @@ def task_for(schema: Schema) -> tuple[Task, str]:
     return Several(*tasks), f"{len(tasks)} targets together"
 
 
-def _one_task(name: str, field: Field) -> Task:
+def _one_task(name: str, field: Field, smoothing: float) -> Task:
     match field:
         case Category(many=True):
             return Tag(name)
         case Category() | Flag():
-            return Classify(name)
+            return Classify(name, label_smoothing=smoothing)
         case Number():
             return Regress(name)
         case _:
@@ -89,29 +122,56 @@ def _one_task(name: str, field: Field) -> Task:
             raise SchemaError(msg)
 
 
+class Length(NamedTuple):
+    """How long to learn: so many rows seen, but no fewer and no more epochs than these."""
+
+    seen: int
+    fewest: int
+    most: int
+
+
+def _length(kinds: Collection[str], schema: Schema) -> Length:
+    """Words are learned by heart within a few epochs; pictures, sounds and signals need many."""
+    if set(kinds) == {"text"}:
+        characters = all(getattr(f, "tokenizer", "") == "characters" for f in schema.inputs.values())
+        return Length(0, 4, 4) if characters else Length(0, 6, 6)
+    if "text" in kinds:
+        return Length(15_000, 8, 30)
+    if set(kinds) == {"image"}:
+        return Length(200_000, 12, 60)
+    if "series" in kinds:
+        return Length(100_000, 12, 60)
+    if "audio" in kinds:
+        return Length(65_000, 24, 40)
+    return Length(40_000, 6, 40)
+
+
 def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
     """Choose epochs, rate and augmentation."""
     kinds = [field.kind for field in schema.inputs.values()]
-    step = 32 if rows < 2_000 else 64
-    steps = 8_000 if set(kinds) & MEDIA else 4_000
-    epochs = max(4, min(40, round(steps * step / max(rows, 1))))
+    step = 32 if rows < MANY else 64
+    length = _length(kinds, schema)
+    epochs = max(length.fewest, min(length.most, round(length.seen / max(rows, 1))))
     plan = Plan(
         epochs=epochs,
         minutes=minutes,
         rows_per_step=step,
-        rate=3e-3,
+        rate=2e-3 if kinds == ["audio"] else 3e-3,
         ema=0.99,
         modality_dropout=0.05,
-        augment=_augment(kinds),
+        augment=_augment(kinds, rows),
         seed=seed,
     )
     return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
 
 
-def _augment(kinds: Sequence[str]) -> tuple[str, ...]:
+def _augment(kinds: Sequence[str], rows: int) -> tuple[str, ...]:
     names: tuple[str, ...] = ()
     if "image" in kinds:
         names += ("crop",) if "text" in kinds else ("flip", "crop")
+        names += ("rand",) if set(kinds) == {"image"} and rows >= FEW else ()
     if "audio" in kinds:
         names += ("shift", "noise")
+    if "series" in kinds:
+        names += ("jitter", "scale", "window")
     return names

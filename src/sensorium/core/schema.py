@@ -44,7 +44,8 @@ class Text(Field):
     Attributes:
         max_tokens: longer texts are cut after this many tokens (and counted in the ledger).
         tokenizer: ``"bpe"`` trains byte-level BPE on the training rows; ``"words"`` splits words
-            (with jieba where the text is Chinese); a folder or file of a Hugging Face tokenizer
+            (with jieba where the text is Chinese); ``"characters"`` takes each by itself, which
+            suits n-grams of names and of Chinese; a folder or file of a Hugging Face tokenizer
             uses that one.
         vocabulary: the most tokens that training may learn.
         lowercase: fold upper and lower case.
@@ -161,10 +162,13 @@ class Date(Field):
 
     Attributes:
         form: a ``strptime`` form for cells that are not ISO 8601.
+        trend: whether the model sees how far the date lies from the training rows' mean, too; a
+            model for later rows learns more safely without.
     """
 
     kind: ClassVar[str] = "date"
     form: str = ""
+    trend: bool = True
 
 
 @dataclass(frozen=True, slots=True)

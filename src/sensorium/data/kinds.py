@@ -91,7 +91,7 @@ def _names(sample: Sample) -> Told:
     long = np.mean([word_count(item) for item in items]) >= 3
     if len(set(items)) > 0.5 * len(items) and long:
         reason = f"lists of sentences; table.explode({sample.name!r}) makes a row of each"
-        return Told(sizing.text(items), reason, useful=False)
+        return Told(sizing.text(items, sample.rows), reason, useful=False)
     return Told(Category(many=True), f"lists of names, {len(set(items)):,} different")
 
 
@@ -230,7 +230,9 @@ def _words(sample: Sample) -> Told | None:
         return Told(Category(), f"short words, {shown}")
     if sample.words <= 4 and count <= MOST_SMALL and len(sample) < 2 * MOST_SMALL:
         return Told(Category(), f"few short words, {shown}")
-    return Told(sizing.text(sample.texts), f"words, {sample.words:.0f} a cell, {shown}")
+    field = sizing.text(sample.texts, sample.rows)
+    how = ", read by characters" if field.tokenizer == "characters" else ""
+    return Told(field, f"words, {sample.words:.0f} a cell, {shown}{how}")
 
 
 RULES: tuple[Rule, ...] = (

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,12 @@ def word_count(text: str) -> float:
     return wide / 2 + len(_CJK.sub(" ", text).split())
 
 
+def without_spaces(texts: Sequence[str]) -> bool:
+    """Tell whether most letters are of scripts that put no spaces between words."""
+    letters = "".join(texts)
+    return 2 * len(_CJK.findall(letters)) > sum(map(str.isalnum, letters))
+
+
 def parsed_number(text: str) -> float | None:
     """Read a number as people write it (1200.5, 1,200.5, 1e3); None if it is none."""
     text = text.strip()
@@ -56,7 +62,7 @@ class Sample:
         name: the column.
         cells: cells that are there.
         missing: how many of the sampled cells are missing.
-        whole: whether these are all the rows.
+        rows: how many the table has.
         target: whether the column is to be learned.
         folder: where relative file names start.
     """
@@ -64,7 +70,7 @@ class Sample:
     name: str
     cells: list[Any]
     missing: int = 0
-    whole: bool = True
+    rows: int = 0
     target: bool = False
     folder: Path | None = None
 
@@ -76,8 +82,12 @@ class Sample:
         if len(table) > _PEEK and all(_is_light(cell) for cell in cells):
             cells = bare.take(_spaced(len(table), _MOST)).cells(name)
         known = [cell for cell in cells if not (is_missing(cell) or _is_empty(cell))]
-        whole = len(cells) == len(table)
-        return Sample(name, known, len(cells) - len(known), whole, target, table.folder)
+        return Sample(name, known, len(cells) - len(known), len(table), target, table.folder)
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all the rows."""
+        return self.rows == len(self.cells) + self.missing
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -9,11 +9,15 @@ from torch import nn
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder
 from sensorium.encoders.pixels import Pixels, grid_tokens
+from sensorium.nn.levels import Levels, statistics
 from sensorium.nn.norm import BatchNorm
 
 
 class ConvNet(Encoder):
-    """Convolution, norm, ReLU and pooling, a few times over."""
+    """Convolution, norm, ReLU and pooling, a few times over.
+
+    To each token comes what the statistics of every level say of the whole picture.
+    """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"image"})
 
@@ -31,14 +35,18 @@ class ConvNet(Encoder):
         """Make the weights."""
         self.pixels = Pixels()
         sizes = (layout.channels, *self.stages)
-        self.trunk = nn.Sequential(
-            *(_stage(channels, out) for channels, out in pairwise(sizes)),
-            nn.Conv2d(sizes[-1], self.width, 1),
-        )
+        self.trunk = nn.ModuleList(_stage(channels, out) for channels, out in pairwise(sizes))
+        self.levels = Levels(sizes, self.width)
+        self.out = nn.Conv2d(sizes[-1], self.width, 1)
 
     def encode(self, column: Column) -> Encoded:
         """Encode pictures."""
-        tokens = grid_tokens(self.trunk(self.pixels(column.values)))
+        x = self.pixels(column.values)
+        found = [statistics(x)]
+        for stage in self.trunk:
+            x = stage(x)
+            found.append(statistics(x))
+        tokens = grid_tokens(self.out(x)) + self.levels(found).unsqueeze(1)
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         return Encoded(tokens, mask, column.present)
 

@@ -1,14 +1,15 @@
 """Signals by a temporal convolution network: dilated residual convolutions, then fewer tokens."""
 
 import math
+from math import prod
 from typing import ClassVar
 
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, as_encoded
-from sensorium.nn.masks import masked_max
+from sensorium.nn.levels import Levels, statistics
 from sensorium.nn.norm import BatchNorm
 from sensorium.nn.patches import patch_mask, shorten
 from sensorium.nn.residual import Residual1d
@@ -23,7 +24,11 @@ def steps_per_token(length: int) -> int:
 
 
 class SeriesCNN(Encoder):
-    """Each block looks twice as far as the one before (Bai et al. 2018)."""
+    """Each block looks twice as far as the one before (Bai et al. 2018).
+
+    In long signals each block also halves the steps, until few enough are left to be tokens; in
+    short ones its convolutions are dilated instead.
+    """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"series"})
 
@@ -40,7 +45,7 @@ class SeriesCNN(Encoder):
         Args:
             width: the common width.
             features: channels of the convolutions.
-            depth: residual blocks, of dilation 1, 2, 4 and so on.
+            depth: residual blocks.
             kernel: steps that a convolution sees; odd.
             dropout: share of features dropped while training.
         """
@@ -52,24 +57,42 @@ class SeriesCNN(Encoder):
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
-        self.size = steps_per_token(layout.length)
         many, kernel = self.features, self.kernel
+        self.sizes = _halvings(steps_per_token(layout.length), self.depth + 1)
         self.stem = nn.Conv1d(layout.channels, many, kernel, padding=kernel // 2, bias=False)
         self.norm = BatchNorm(many)
+        dilations = [max(1, 2**i // prod(self.sizes[: i + 1])) for i in range(self.depth)]
         self.blocks = nn.ModuleList(
-            Residual1d(many, kernel, 2**i, self.dropout) for i in range(self.depth)
+            Residual1d(many, kernel, dilation, self.dropout) for dilation in dilations
         )
         self.mean = nn.Linear(many, self.width)
-        self.largest = nn.Linear(many, self.width, bias=False)
+        self.levels = Levels([layout.channels] + [many] * (self.depth + 1), self.width)
 
     def encode(self, column: Column) -> Encoded:
         """Encode signals, Float[batch time channels]."""
         mask = column.mask
-        values = column.values.to(self.stem.weight.dtype).transpose(1, 2)
-        x = F.relu(self.norm(self.stem(values * mask.unsqueeze(1)), mask))
-        for block in self.blocks:
+        values = column.values.to(self.stem.weight.dtype).transpose(1, 2) * mask.unsqueeze(1)
+        x = F.relu(self.norm(self.stem(values), mask))
+        found = [statistics(values, mask), statistics(x, mask)]
+        x, mask = _shorter(x, mask, self.sizes[0])
+        for block, size in zip(self.blocks, self.sizes[1:], strict=True):
             x = block(x, mask)
-        steps = shorten(x.transpose(1, 2), mask, self.size)
-        mask = patch_mask(mask, self.size)
-        tokens = self.mean(steps) + self.largest(masked_max(steps, mask)).unsqueeze(1)
+            found.append(statistics(x, mask))
+            x, mask = _shorter(x, mask, size)
+        tokens = self.mean(x.transpose(1, 2)) + self.levels(found).unsqueeze(1)
         return as_encoded(tokens, mask, column)
+
+
+def _halvings(total: int, places: int) -> list[int]:
+    """Spread a factor over places, 2 at each, what is left at the last: 5 over 3 is 2, 2, 2."""
+    sizes = []
+    for left in range(places, 0, -1):
+        sizes.append(total if left == 1 else min(2, total))
+        total = math.ceil(total / sizes[-1])
+    return sizes
+
+
+def _shorter(x: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    if size == 1:
+        return x, mask
+    return shorten(x.transpose(1, 2), mask, size).transpose(1, 2), patch_mask(mask, size)

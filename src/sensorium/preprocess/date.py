@@ -1,7 +1,7 @@
 """Dates: clean datetime as it stands on the clock, without zone; Float[batch parts].
 
-Parts: sine and cosine of month, day of the month, weekday and hour, and the days since the
-training rows' mean in standard deviations.
+Parts: sine and cosine of month, day of the month, weekday and hour, and, where the field wants the
+trend, the days since the training rows' mean in standard deviations.
 """
 
 import re
@@ -21,7 +21,7 @@ from sensorium.preprocess.columns import dense
 from sensorium.preprocess.scaling import Standard
 from sensorium.preprocess.step import Step
 
-PARTS = 9
+CYCLIC = 8
 _MONTH = re.compile(r"\d{4}-\d{2}")
 
 
@@ -76,7 +76,7 @@ class DateStep(Step):
     def __call__(self, cells: Sequence[datetime | None]) -> Column:
         """Compute the parts."""
         rows = [None if cell is None else self._parts(cell) for cell in cells]
-        return dense(rows, (PARTS,), np.float32)
+        return dense(rows, (self.layout.channels,), np.float32)
 
     def _parts(self, cell: datetime) -> Float64[np.ndarray, " parts"]:
         turns = (
@@ -86,12 +86,13 @@ class DateStep(Step):
             (cell.hour + cell.minute / 60) / 24,
         )
         cyclic = [wave(2 * pi * turn) for turn in turns for wave in (sin, cos)]
-        return np.array([*cyclic, *self.trend(np.array([_days(cell)]))])
+        trend = self.trend(np.array([_days(cell)])) if self.field.trend else []
+        return np.array([*cyclic, *trend])
 
     @property
     def layout(self) -> Layout:
         """The parts as channels."""
-        return Layout("date", channels=PARTS)
+        return Layout("date", channels=CYCLIC + self.field.trend)
 
     def state(self) -> Mapping[str, Any]:
         """Give the trend."""

@@ -92,6 +92,11 @@ def tokens_for(field: Text) -> Tokens:
     """Pick the tokenizer that a field asks for."""
     if field.tokenizer == "bpe":
         return Subwords(field.vocabulary, field.lowercase)
-    if field.tokenizer == "words":
-        return Words(field.vocabulary, field.lowercase, field.stop_words)
+    if field.tokenizer in {"words", "characters"}:
+        return Words(
+            field.vocabulary,
+            lowercase=field.lowercase,
+            stop_words=field.stop_words,
+            characters=field.tokenizer == "characters",
+        )
     return Pretrained(field.tokenizer)

@@ -155,7 +155,7 @@ def _from_file(name: str) -> Tokenizer:
     if not file.is_file():
         msg = (
             f"Text(tokenizer={name!r}): there is no such tokenizer; give 'bpe', 'words', "
-            "or a tokenizer.json file or the folder that holds one"
+            "'characters', or a tokenizer.json file or the folder that holds one"
         )
         raise SchemaError(msg)
     try:

@@ -1,6 +1,6 @@
 """Random changes to sounds, Float[batch time], and signals, Float[batch time channels].
 
-What is padding stays 0, and ``mask`` stays as it is: no row becomes longer or shorter.
+What is padding stays 0. ``mask`` stays as it is, but for ``window``, which hides steps.
 """
 
 from dataclasses import replace
@@ -49,6 +49,18 @@ def scale(column: Column, generator: Generator) -> Column:
     values = column.values
     factor = 1 + 0.1 * torch.randn(len(values), 1, values.shape[2], generator=generator)
     return replace(column, values=values * factor.to(values.device))
+
+
+def window(column: Column, generator: Generator) -> Column:
+    """Show a stretch of 40 to 100 % of a signal and hide the rest."""
+    lengths = column.mask.sum(1).cpu()
+    share = uniform(len(lengths), 0.4, 1, generator)
+    first = uniform(len(lengths), 0, 1, generator) * (1 - share) * lengths
+    last = torch.maximum(first + share * lengths, first + 1)
+    steps = torch.arange(column.mask.shape[1])
+    seen = (steps >= first.floor()[:, None]) & (steps < last[:, None])
+    mask = column.mask & seen.to(column.mask.device)
+    return replace(column, values=column.values * mask.unsqueeze(-1), mask=mask)
 
 
 def _normal(column: Column, generator: Generator) -> Tensor:

@@ -1,6 +1,7 @@
 """Word-level tokens: a regular expression, and jieba where the text is Chinese."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -16,19 +17,28 @@ LOOKED_AT = 1_000
 
 
 class Words(Tokens):
-    """Words and signs of punctuation, the commonest of the training rows.
+    """Words and signs of punctuation, or single characters: the commonest of the training rows.
 
     Attributes:
         vocabulary: the most ids.
         lowercase: fold upper and lower case.
         stop_words: words left out.
+        characters: whether each character is a token of its own.
         chinese: whether words are found by jieba; learnt from the training rows.
     """
 
-    def __init__(self, vocabulary: int, lowercase: bool, stop_words: Sequence[str] = ()) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        vocabulary: int,
+        *,
+        lowercase: bool = False,
+        stop_words: Sequence[str] = (),
+        characters: bool = False,
+    ) -> None:
         self.vocabulary = vocabulary
         self.lowercase = lowercase
         self.stop_words = frozenset(w.lower() if lowercase else w for w in stop_words)
+        self.characters = characters
         self.chinese = False
         self._words: list[str] = list(SPECIAL)
         self._ids: dict[str, int] = {}
@@ -41,7 +51,7 @@ class Words(Tokens):
     def fit(self, texts: Iterable[str]) -> None:
         """Learn the commonest words; equals in the order of the alphabet."""
         texts = list(texts)
-        self.chinese = _is_chinese(islice(texts, LOOKED_AT))
+        self.chinese = not self.characters and _is_chinese(islice(texts, LOOKED_AT))
         counts = Counter(word for text in texts for word in self.words(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         self._learn([*SPECIAL, *ranked[: self.vocabulary - len(SPECIAL)]])
@@ -55,12 +65,15 @@ class Words(Tokens):
         """Split a text into words, without the stop words."""
         if self.lowercase:
             text = text.lower()
+        if self.characters:
+            return list(unicodedata.normalize("NFC", text))
         found = _chinese_words(text) if self.chinese else _WORD.findall(text)
         return [word for word in found if word not in self.stop_words]
 
     def text(self, ids: Sequence[int]) -> str:
         """Join ids back to text."""
-        return ("" if self.chinese else " ").join(self._words[i] for i in ids if i != PAD)
+        gap = "" if self.chinese or self.characters else " "
+        return gap.join(self._words[i] for i in ids if i != PAD)
 
     def state(self) -> Mapping[str, Any]:
         """Give the words in the order of their ids."""

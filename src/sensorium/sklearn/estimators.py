@@ -150,7 +150,7 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
             len(learn),
             task=task,
             encoders=copy.deepcopy(self.encoders),
-            fusion=self._fusion(schema),
+            fusion=self._fusion(schema, len(learn)),
             plan=self.plan,
             seed=seed,
         )
@@ -164,10 +164,10 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         self.ledger_ = (*ledger, *(fault for fault in run.ledger if fault not in set(ledger)))
         _warn(self.ledger_)
 
-    def _fusion(self, schema: Schema) -> Fusion:
+    def _fusion(self, schema: Schema, rows: int) -> Fusion:
         if self.fusion is None:
             given = next(iter((self.encoders or {}).values()), None)
-            return fusion_for(schema, given.width if given else self.width)[0]
+            return fusion_for(schema, rows, given.width if given else self.width)[0]
         if not isinstance(self.fusion, str):
             return copy.deepcopy(self.fusion)
         if self.fusion not in FUSIONS:

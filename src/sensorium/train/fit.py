@@ -31,6 +31,7 @@ from sensorium.train.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
+from sensorium.train.doubt import standard_error
 from sensorium.train.ema import Average
 from sensorium.train.failures import check_finite
 from sensorium.train.hiding import hidden
@@ -169,7 +170,7 @@ class Fit:
         with self.average.applied() if self.average else nullcontext():
             outcome = collect(self.model, self.valid, rows_per_step=2 * self.plan.rows_per_step)
         scores: dict[str, dict[str, float]] = {}
-        values = []
+        values, doubts = [], []
         for target, head in self.model.task.heads.items():
             truth, decided = outcome.truth[target], outcome.decided[target]
             known = head.known(truth)
@@ -179,15 +180,27 @@ class Fit:
             scores[target] = {name: float(number) for name, number in found.items()}
             value = scores[target][head.primary]
             values.append(-value if head.lower_is_better else value)
-        return {"valid": scores, "score": sum(values) / len(values) if values else None}
+            doubts.append(standard_error(head, truth[known], decided[known], self.plan.seed))
+        if not values:
+            return {"valid": scores, "score": None}
+        return {
+            "valid": scores,
+            "score": sum(values) / len(values),
+            "standard_error": sum(doubt**2 for doubt in doubts) ** 0.5 / len(doubts),
+        }
 
     def end_epoch(self, record: dict[str, Any]) -> None:
-        """Note an epoch's record, keep the weights if they are the best, and move on."""
+        """Note an epoch's record, keep the weights if none were better, and move on.
+
+        An epoch within one standard error of the best is as good as it (Breiman et al. 1984, on
+        trees), and a later one has learned and averaged more.
+        """
         progress = self.progress
         progress.history.append(record)
         score = record.get("score")
-        if score is not None and (progress.best is None or score >= progress.best):
-            progress.best, progress.best_epoch = score, progress.epoch
+        best = score if progress.best is None else progress.best
+        if score is not None and score >= best - record["standard_error"]:
+            progress.best, progress.best_epoch = max(score, best), progress.epoch
             if self.plan.keep == "best":
                 source = self.average.state if self.average else self.model.state_dict()
                 self.best = {name: weight.detach().clone() for name, weight in source.items()}
