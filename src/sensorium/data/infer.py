@@ -115,7 +115,7 @@ def _told(table: Table, sample: Sample, asked: str | Field | None) -> Told:
     if not sample.whole and len(sample.distinct) <= 1 and told.useful:
         cells = table.with_schema(None).cells(sample.name)
         whole = [cell for cell in cells if not is_missing(cell)]
-        sample = replace(sample, cells=whole, missing=len(cells) - len(whole), whole=True)
+        sample = replace(sample, cells=whole, missing=len(cells) - len(whole))
         told = tell(sample)
     if told.field and not told.field.media and len(sample.distinct) == 1 and not sample.missing:
         return replace(told, reason="all its cells are the same", useful=False)
