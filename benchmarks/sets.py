@@ -28,8 +28,8 @@ class Fold:
     """One split: rows to learn from and rows to be judged on, and the keywords for ``fit``."""
 
     name: str
-    train: Rows
-    test: Rows
+    train: Rows | str
+    test: Rows | str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,7 +74,7 @@ def easy_vqa() -> Iterator[Fold]:
             {"image": str(folder / "images" / f"{number}.png"), "question": words, "answer": answer}
             for words, answer, number in json.loads((folder / "questions.json").read_text())
         ]
-    yield Fold("own", parts["train"], parts["test"], {"target": "answer", "group": "image"})
+    yield Fold("own", parts["train"], parts["test"], {"target": "answer"})
 
 
 def clothing() -> Iterator[Fold]:
@@ -151,17 +151,13 @@ def watch() -> Iterator[Fold]:
 
 
 def occupancy() -> Iterator[Fold]:
-    parts = {}
-    for part in ("datatraining", "datatest", "datatest2"):
-        lines = (ROOT / "sensors" / "occupancy" / f"{part}.txt").read_text().splitlines()
-        names = next(csv.reader([lines[0]]))
-        parts[part] = [dict(zip(names, row[1:], strict=True)) for row in csv.reader(lines[1:])]
-        parts[part] = [
-            {n: float(v) if n != "date" else v for n, v in r.items()} for r in parts[part]
-        ]
+    train, *tests = (
+        str(ROOT / "sensors" / "occupancy" / f"{part}.txt")
+        for part in ("datatraining", "datatest", "datatest2")
+    )
     settings = {"target": "Occupancy", "time": "date", "kinds": {"Occupancy": sm.Flag()}}
-    for part in ("datatest", "datatest2"):
-        yield Fold(part, parts["datatraining"], parts[part], settings)
+    for number, test in enumerate(tests, 1):
+        yield Fold(f"test {number}", train, test, settings)
 
 
 def houses() -> Iterator[Fold]:

@@ -93,3 +93,16 @@ def test_what_cannot_be_learned_is_said() -> None:
         sm.fit(numbers(), "why", quiet=True, out=None)
     with pytest.raises(TableError):
         sm.fit([], "y", quiet=True, out=None)
+
+
+def test_an_input_that_no_training_row_has_is_left_out_and_said() -> None:
+    rows = [{"price": i % 7, "note": None, "big": i % 7 > 3} for i in range(60)]
+    seen = [{**row, "note": "a note"} for row in rows[:20]]
+    kinds = {"price": sm.Number(), "note": sm.Text()}
+    run = sm.fit(rows, "big", kinds=kinds, test=seen, epochs=1, out=None, quiet=True)
+    assert list(run.model.schema.inputs) == ["price"]
+    assert run.report is not None
+    assert "note: left out, for no training row has it" in run.report.choices
+    nothing = [{**row, "price": None} for row in rows]
+    with pytest.raises(TableError, match="no training row has any of the inputs 'price', 'note'"):
+        sm.fit(nothing, "big", kinds=kinds, epochs=1, out=None, quiet=True)

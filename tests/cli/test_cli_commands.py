@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import sensorium
 from mixed_table import Mixed
 from sensorium.cli.main import app, main
-from sensorium.core.errors import SchemaError, TableError
+from sensorium.config import load_plan
+from sensorium.core.errors import PlanError, SchemaError, TableError
 
 FAST = ["--epochs", "2", "--minutes", "0.2", "--quiet", "--seed", "1"]
 INPUTS = ["--inputs", "photo,clip,review,price"]
@@ -110,6 +112,17 @@ def test_doctor_looks_at_the_machine_and_at_a_run(fitted: tuple[Path, str]) -> N
     assert "2 epochs" in run("doctor", str(fitted[0]))
 
 
+def test_plan_spells_out_what_was_chosen(fitted: tuple[Path, str], tmp_path: Path) -> None:
+    text = run("plan", str(fitted[0]))
+    out = tmp_path / "chosen.toml"
+    run("plan", str(fitted[0]), "--out", str(out))
+    assert out.read_text() == text
+    model = sensorium.load(fitted[0] / "model")
+    assert load_plan(out).keywords()["encoders"].keys() == model.schema.inputs.keys()
+    with pytest.raises(PlanError, match="is there already"):
+        run("plan", str(fitted[0]), "--out", str(out))
+
+
 def test_a_plan_file_says_the_same_as_flags(mixed: Mixed, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(
@@ -154,6 +167,6 @@ def test_faults_are_named(
 
 def test_help_names_every_command() -> None:
     text = run("--help")
-    for name in ("inspect", "fit", "resume", "compare", "evaluate", "predict", "doctor"):
+    for name in ("inspect", "fit", "resume", "plan", "compare", "evaluate", "predict", "doctor"):
         assert name in text
     assert run("--version").startswith("sensorium ")

@@ -120,6 +120,15 @@ def test_the_plan_of_a_run_gives_the_same_run_again(mixed: Any, tmp_path: Path) 
     )
 
 
+def test_the_plan_of_a_run_keeps_how_the_rows_were_split(mixed: Any, tmp_path: Path) -> None:
+    sensorium.fit(
+        mixed.csv, "mood", inputs=["price"], time="day", split="", epochs=1, out=tmp_path / "run",
+        quiet=True,
+    )  # fmt: skip
+    table = plan_of(tmp_path / "run").table
+    assert (table.split, table.group, table.time) == ("", None, "day")
+
+
 def test_a_run_of_a_table_in_memory_has_no_plan(mixed: Any, tmp_path: Path) -> None:
     rows = [{"price": row["price"], "mood": row["mood"]} for row in mixed.rows]
     sensorium.fit(rows, "mood", epochs=1, out=tmp_path / "run", quiet=True)

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from sensorium.core.batch import Column, Layout
 from sensorium.core.errors import PartError
 from sensorium.encoders import ConvNet, Encoder, ResNet, ViT
-from sensorium.nn.levels import statistics
 from sensorium.encoders.pixels import Pixels, grid_tokens
+from sensorium.nn.levels import statistics
 
 there = torch.ones(2, dtype=torch.bool)
 

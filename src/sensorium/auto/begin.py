@@ -13,7 +13,8 @@ from sensorium.auto.record import START, Record, command_line
 from sensorium.core.errors import PlanError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
-from sensorium.data import infer, read
+from sensorium.data import Table, infer, read
+from sensorium.data.sample import is_missing
 from sensorium.encoders import Encoder
 from sensorium.fusion import Fusion
 from sensorium.model import Model
@@ -89,7 +90,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     valid_table, test_table = (
         None if extra is None else read(extra).with_schema(schema) for extra in (valid, test)
     )
-    parts = split_parts(table, schema, Ways(split, group, time, seed), valid_table, test_table)
+    ways = Ways(split, group, time, seed)
+    parts = split_parts(table, schema, ways, valid_table, test_table)
+    schema, unseen = _seen(schema, parts.train)
     choice = choose(
         schema, len(parts.train), minutes=minutes, task=task, encoders=encoders, fusion=fusion,
         plan=plan, seed=seed,
@@ -99,30 +102,36 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     parts = parts.with_schema(choice.schema)
     folder = _folder(out, targets)
     sources = [str(s) if isinstance(s, str | Path) else None for s in (source, valid, test)]
-    return _run(choice, parts, folder, sources, damaged, seed=seed, quiet=quiet)
+    record = Record(
+        sources=tuple(str(Path(s).absolute()) if s else None for s in sources),
+        fingerprints=parts.fingerprints,
+        plan=choice.plan,
+        reasons=(*unseen, *choice.reasons),
+        command=command_line(),
+        how=parts.how,
+        ways=ways,
+    )
+    return _run(choice, parts, record, folder, damaged, quiet=quiet)
 
 
 def _run(
     choice: Choice,
     parts: Parts,
+    record: Record,
     folder: Path | None,
-    sources: Sequence[str | None],
     damaged: Damaged,
     *,
-    seed: int,
     quiet: bool,
 ) -> Run:
     _check_targets(parts)
     ledger = Ledger()
     prep = Preprocess.fit(parts.train, choice.schema, damaged=damaged, ledger=ledger)
-    model = Model(prep, encoders=choice.encoders, fusion=choice.fusion, task=choice.task, seed=seed)
-    record = Record(
-        sources=tuple(str(Path(s).absolute()) if s else None for s in sources),
-        fingerprints=parts.fingerprints,
-        plan=choice.plan,
-        reasons=choice.reasons,
-        command=command_line(),
-        how=parts.how,
+    model = Model(
+        prep,
+        encoders=choice.encoders,
+        fusion=choice.fusion,
+        task=choice.task,
+        seed=record.ways.seed,
     )
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +147,18 @@ def _without_trend(schema: Schema, time: str) -> Schema:
         return schema
     inputs = {**schema.inputs, time: dataclasses.replace(field, trend=False)}
     return dataclasses.replace(schema, inputs=inputs)
+
+
+def _seen(schema: Schema, train: Table) -> tuple[Schema, tuple[str, ...]]:
+    """Leave out inputs that no training row has: nothing can be learned of them."""
+    bare = train.with_schema(None)
+    gone = [n for n in schema.inputs if n in bare and all(map(is_missing, bare.cells(n)))]
+    if len(gone) == len(schema.inputs):
+        msg = f"no training row has any of the inputs {', '.join(map(repr, gone))}"
+        raise TableError(f"{msg}; check the columns, the paths or the split")
+    inputs = {name: field for name, field in schema.inputs.items() if name not in gone}
+    reasons = tuple(f"{name}: left out, for no training row has it" for name in gone)
+    return dataclasses.replace(schema, inputs=inputs), reasons
 
 
 def _targets(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.auto.parts import Parts
+from sensorium.auto.parts import Parts, Ways
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import ArtifactError
 from sensorium.data import read
@@ -30,7 +30,8 @@ class Record:
         plan: how to train.
         reasons: why the parts were chosen.
         command: what was typed.
-        how: how the rows were split.
+        how: how the rows were split, in words.
+        ways: how the user wanted them split.
     """
 
     sources: tuple[str | None, ...]
@@ -39,6 +40,7 @@ class Record:
     reasons: tuple[str, ...]
     command: str
     how: str
+    ways: Ways
 
     def write(self, folder: Path, parts: Parts) -> None:
         """Write run.json and the rows of each part."""
@@ -62,7 +64,9 @@ def read_record(folder: Path) -> Record:
         msg = f"{folder} holds no {FILE}; name the folder of a fit, such as runs/mood-1"
         raise ArtifactError(msg)
     try:
-        record: Record = build(json.loads(file.read_text()), {"Record": Record, "Plan": Plan})
+        record: Record = build(
+            json.loads(file.read_text()), {"Record": Record, "Plan": Plan, "Ways": Ways}
+        )
     except (ValueError, TypeError) as error:
         msg = f"{file} cannot be read: {error}"
         raise ArtifactError(msg) from error

@@ -28,7 +28,7 @@ MEDIA = {"image", "audio", "series"}
 MANY = 5_000
 """From so many rows on, columns are multiplied and steps are of 64 rows."""
 FEW = 1_500
-"""Of so few rows a network learns by heart what it can: fewer weights, more changes, no products."""
+"""So few rows a network learns by heart: fewer weights, more changes, every column by itself."""
 
 ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
     "number": (Piecewise, "bends where the training numbers do"),
@@ -46,11 +46,7 @@ def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[En
     if isinstance(field, Text):
         return _for_text(field, width, alone=alone)
     if field.kind == "image":
-        if alone and rows >= FEW:
-            return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
-        if rows < FEW:
-            return ConvNet(width=width, stages=(16, 32, 64, 128)), "few rows: small, with statistics"
-        return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
+        return _for_image(rows, width, alone=alone)
     if field.kind == "audio":
         small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
         return small, "a small residual network over the log-mel spectrogram"
@@ -60,12 +56,19 @@ def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[En
     return part(width=width), why
 
 
+def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
+    if rows < FEW:
+        small = ConvNet(width=width, stages=(16, 32, 64, 128))
+        return small, "few rows: a plain network and statistics of its every level"
+    if alone:
+        return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
+    return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
+
+
 def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if field.tokenizer == "characters":
         longest = 5 if field.lowercase else 3
-        grams = NGrams(
-            width=width, longest=longest, buckets=100_000, pace=0.003 if alone else 1.0
-        )
+        grams = NGrams(width=width, longest=longest, buckets=100_000, pace=0.003 if alone else 1.0)
         return grams, f"hashed runs of up to {longest} characters"
     if alone:
         return TextCNN(width=width), "words are all there is: convolutions find phrases"
@@ -133,7 +136,9 @@ class Length(NamedTuple):
 def _length(kinds: Collection[str], schema: Schema) -> Length:
     """Words are learned by heart within a few epochs; pictures, sounds and signals need many."""
     if set(kinds) == {"text"}:
-        characters = all(getattr(f, "tokenizer", "") == "characters" for f in schema.inputs.values())
+        characters = all(
+            getattr(f, "tokenizer", "") == "characters" for f in schema.inputs.values()
+        )
         return Length(0, 4, 4) if characters else Length(0, 6, 6)
     if "text" in kinds:
         return Length(15_000, 8, 30)

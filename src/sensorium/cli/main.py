@@ -10,6 +10,7 @@ from sensorium.cli.doctor import doctor
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.fit import fit
 from sensorium.cli.inspect import inspect
+from sensorium.cli.plan import plan
 from sensorium.cli.predict import predict
 from sensorium.cli.resume import resume
 from sensorium.core.errors import SensoriumError
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (inspect, fit, resume, compare, evaluate, predict, doctor):
+for command in (inspect, fit, resume, plan, compare, evaluate, predict, doctor):
     app.command()(command)
 
 

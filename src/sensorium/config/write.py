@@ -57,7 +57,9 @@ def plan_of(folder: str | Path, parts: Mapping[str, type] | None = None) -> Conf
         inputs=tuple(model.schema.inputs),
         valid=valid,
         test=test,
-        group=model.schema.group,
+        split=record.ways.by,
+        group=model.schema.group or record.ways.group,
+        time=record.ways.time,
         damaged=model.prep.damaged,
     )
     return Config(table, model.schema.fields, model.encoders, model.fusion, model.task, record.plan)

@@ -10,7 +10,6 @@ from torch import nn
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, as_encoded
 from sensorium.encoders.hearing import Hearing
-from sensorium.nn.levels import Levels, statistics
 from sensorium.nn.masks import masked_max
 from sensorium.nn.norm import BatchNorm
 from sensorium.nn.residual import Residual2d
@@ -61,20 +60,16 @@ class Spectrogram(Encoder):
         self.drop = nn.Dropout(self.dropout)
         self.mean = nn.Linear(last, self.width)
         self.largest = nn.Linear(last, self.width, bias=False)
-        self.levels = Levels((self.mels, *self.stages), self.width)
 
     def encode(self, column: Column) -> Encoded:
         """Encode sounds, Float[batch samples] from -1 to 1."""
         heard = self.hear(column)
         mask = heard.mask[:, ::2]
-        found = [statistics(heard.mels, heard.mask)]
         x = heard.mels.unsqueeze(1).to(memory_format=torch.channels_last)
         x = F.relu(self.norm(self.stem(x), mask.unsqueeze(1)))
         for number, block in enumerate(self.blocks):
             mask = mask[:, ::2] if number else mask
             x = block(x, mask.unsqueeze(1))
-            found.append(statistics(x.mean(2), mask))
         steps = self.drop(x.mean(2).transpose(1, 2))
-        whole = self.largest(masked_max(steps, mask)) + self.levels(found)
-        tokens = self.mean(steps) + whole.unsqueeze(1)
+        tokens = self.mean(steps) + self.largest(masked_max(steps, mask)).unsqueeze(1)
         return as_encoded(tokens, mask, column)

@@ -86,8 +86,9 @@ class DateStep(Step):
             (cell.hour + cell.minute / 60) / 24,
         )
         cyclic = [wave(2 * pi * turn) for turn in turns for wave in (sin, cos)]
-        trend = self.trend(np.array([_days(cell)])) if self.field.trend else []
-        return np.array([*cyclic, *trend])
+        if self.field.trend:
+            cyclic.extend(self.trend(np.array([_days(cell)])))
+        return np.array(cyclic)
 
     @property
     def layout(self) -> Layout:

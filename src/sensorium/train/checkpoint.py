@@ -34,7 +34,7 @@ class Progress:
         total: steps made in all.
         seconds: time spent training, over all its pieces.
         best: the best validation score so far.
-        best_epoch: the epoch that gave it.
+        best_epoch: the epoch whose weights are kept as the best.
         settled: what was decided by measuring before the first step, such as the precision.
         history: one record an epoch.
         running: sums of the epoch under way (losses, rows).

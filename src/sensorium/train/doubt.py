@@ -1,4 +1,7 @@
-"""How far a validation score could be off: one standard error, by the bootstrap (Efron 1979)."""
+"""Which epoch was best, as far as the validation rows can tell."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +14,7 @@ MANY = 20_000
 
 
 def standard_error(head: Head, truth: Array, decided: Array, seed: int) -> float:
-    """Give the deviation of the head's primary score over rows drawn anew.
+    """Give the deviation of the head's primary score over rows drawn anew (Efron 1979).
 
     Args:
         head: gives the score.
@@ -26,3 +29,23 @@ def standard_error(head: Head, truth: Array, decided: Array, seed: int) -> float
     scores = np.asarray(head.score(truth, decided, counts.astype(np.float64)))
     scores = scores[np.isfinite(scores)]
     return float(scores.std()) if len(scores) > 1 else 0.0
+
+
+def is_best(history: Sequence[Mapping[str, Any]], kept: int) -> bool:
+    """Tell whether the last epoch's weights should be kept in place of those kept so far.
+
+    Scores within one standard error of the highest are not told apart (Breiman et al. 1984): of
+    such, the least error (log loss, or absolute error) wins, as it tells more of each row than a
+    count of right answers does.
+
+    Args:
+        history: one record an epoch, with ``score`` (more is better), ``standard_error`` and
+            ``error``.
+        kept: the epoch whose weights are kept so far; -1 for none.
+    """
+    now = history[-1]
+    top = max((r for r in history if r.get("score") is not None), key=lambda r: r["score"])
+    least = top["score"] - top["standard_error"]
+    if now["score"] < least:
+        return False
+    return kept < 0 or history[kept]["score"] < least or now["error"] <= history[kept]["error"]

@@ -31,7 +31,7 @@ from sensorium.train.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
-from sensorium.train.doubt import standard_error
+from sensorium.train.doubt import is_best, standard_error
 from sensorium.train.ema import Average
 from sensorium.train.failures import check_finite
 from sensorium.train.hiding import hidden
@@ -170,7 +170,7 @@ class Fit:
         with self.average.applied() if self.average else nullcontext():
             outcome = collect(self.model, self.valid, rows_per_step=2 * self.plan.rows_per_step)
         scores: dict[str, dict[str, float]] = {}
-        values, doubts = [], []
+        values, doubts, errors = [], [], []
         for target, head in self.model.task.heads.items():
             truth, decided = outcome.truth[target], outcome.decided[target]
             known = head.known(truth)
@@ -181,29 +181,28 @@ class Fit:
             value = scores[target][head.primary]
             values.append(-value if head.lower_is_better else value)
             doubts.append(standard_error(head, truth[known], decided[known], self.plan.seed))
+            errors.append(float(head.errors(truth[known], decided[known]).mean()))
         if not values:
             return {"valid": scores, "score": None}
         return {
             "valid": scores,
             "score": sum(values) / len(values),
             "standard_error": sum(doubt**2 for doubt in doubts) ** 0.5 / len(doubts),
+            "error": sum(errors) / len(errors),
         }
 
     def end_epoch(self, record: dict[str, Any]) -> None:
-        """Note an epoch's record, keep the weights if none were better, and move on.
-
-        An epoch within one standard error of the best is as good as it (Breiman et al. 1984, on
-        trees), and a later one has learned and averaged more.
-        """
+        """Note an epoch's record, keep the weights if they are the best, and move on."""
         progress = self.progress
         progress.history.append(record)
         score = record.get("score")
-        best = score if progress.best is None else progress.best
-        if score is not None and score >= best - record["standard_error"]:
-            progress.best, progress.best_epoch = max(score, best), progress.epoch
-            if self.plan.keep == "best":
-                source = self.average.state if self.average else self.model.state_dict()
-                self.best = {name: weight.detach().clone() for name, weight in source.items()}
+        if score is not None:
+            progress.best = score if progress.best is None else max(progress.best, score)
+            if is_best(progress.history, progress.best_epoch):
+                progress.best_epoch = progress.epoch
+                if self.plan.keep == "best":
+                    source = self.average.state if self.average else self.model.state_dict()
+                    self.best = {name: weight.detach().clone() for name, weight in source.items()}
         progress.epoch += 1
         progress.step = 0
         progress.running = {}

@@ -29,8 +29,8 @@ class Plan:
         clip: the longest gradient; 0 does not clip.
         ema: decay of an average of the weights, used instead of them; 0 keeps none.
         patience: stop after so many epochs without a better validation score; 0 never stops.
-        keep: ``"best"`` keeps the weights of the best validation score, or later ones within one
-            standard error of it; ``"last"`` keeps the last.
+        keep: ``"best"`` keeps the weights of the best validation score; of scores within one
+            standard error of each other, those of the least error. ``"last"`` keeps the last.
         precision: ``"auto"`` times a few steps of each and keeps the faster.
         modality_dropout: share of cells hidden while training, never all of a row.
         augment: names from ``sensorium.preprocess.AUGMENTATIONS``.
