@@ -1,10 +1,10 @@
 """The rules behind ``choose``: one function a part, each giving the part and its reason."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sensorium.core.errors import SchemaError
-from sensorium.core.schema import Category, Date, Field, Flag, Number, Schema, Text
+from sensorium.core.schema import Category, Date, Field, Flag, Number, Schema, Series, Text
 from sensorium.encoders import (
     Categories,
     ConvNet,
@@ -19,9 +19,12 @@ from sensorium.encoders import (
     TextCNN,
     Vectors,
 )
-from sensorium.fusion import Concat, Fusion, Late, LowRankBilinear
+from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear
 from sensorium.tasks import Classify, Regress, Several, Tag, Task
 from sensorium.train import Plan
+
+SHORT = 64
+"""Signals of so few steps are like rows of a table."""
 
 MEDIA = {"image", "audio", "series"}
 
@@ -75,6 +78,15 @@ def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
     return NGrams(width=width), "hashed words and word pairs, light and quick"
 
 
+def _is_rich(field: Field) -> bool:
+    """Tell cells that hold much, most of it beside the point, from cells of a few numbers."""
+    return field.kind in {"text", "image", "audio"} or _is_long(field)
+
+
+def _is_long(field: Field) -> bool:
+    return isinstance(field, Series) and field.max_steps > SHORT
+
+
 def _is_held_out_by_time(schema: Schema) -> bool:
     return any(isinstance(f, Date) and not f.trend for f in schema.inputs.values())
 
@@ -85,9 +97,11 @@ def fusion_for(schema: Schema, rows: int, width: int) -> tuple[Fusion, str]:
     classes = all(field.kind in {"category", "flag"} for field in schema.targets.values())
     if len(kinds) == 1:
         return Concat(width=width), "one column: a small network on top"
-    if rows < FEW and classes and set(kinds) <= MEDIA | {"text"}:
+    if rows < FEW and classes and all(map(_is_rich, schema.inputs.values())):
         why = "few rows: every column decides by itself, and the probabilities are multiplied"
         return Late(width=width, combine="product"), why
+    if rows < FEW and set(kinds) & MEDIA and not set(kinds) <= {"series"}:
+        return Gated(width=width), "few rows: every column has a gate, so that a noisy one can shut"
     if rows >= MANY and "text" in kinds and set(kinds) & MEDIA:
         return LowRankBilinear(width=width), "words ask about the rest: the columns are multiplied"
     return Concat(width=width), "all columns side by side into a small network"
@@ -133,29 +147,35 @@ class Length(NamedTuple):
     most: int
 
 
-def _length(kinds: Collection[str], schema: Schema) -> Length:
+TABLES = Length(40_000, 6, 40)
+OTHERS = {
+    "text": Length(40_000, 6, 20),
+    "audio": Length(65_000, 24, 40),
+    "series": Length(2_000, 10, 40),
+}
+
+
+def _length(schema: Schema, rows: int) -> Length:
     """Words are learned by heart within a few epochs; pictures, sounds and signals need many."""
-    if set(kinds) == {"text"}:
-        characters = all(
-            getattr(f, "tokenizer", "") == "characters" for f in schema.inputs.values()
-        )
-        return Length(0, 4, 4) if characters else Length(0, 6, 6)
-    if "text" in kinds:
-        return Length(15_000, 8, 30)
-    if set(kinds) == {"image"}:
+    fields = schema.inputs.values()
+    kinds = {field.kind for field in fields}
+    if kinds == {"text"}:
+        by_characters = {getattr(field, "tokenizer", "") for field in fields} == {"characters"}
+        return Length(0, 4, 4) if by_characters else Length(0, 6, 6)
+    if "text" in kinds and kinds & MEDIA:
+        return Length(500_000, 8, 40) if rows >= MANY else Length(15_000, 8, 30)
+    if kinds == {"image"}:
         return Length(200_000, 12, 60)
-    if "series" in kinds:
+    if any(map(_is_long, fields)):
         return Length(100_000, 12, 60)
-    if "audio" in kinds:
-        return Length(65_000, 24, 40)
-    return Length(40_000, 6, 40)
+    return OTHERS.get(next((kind for kind in OTHERS if kind in kinds), ""), TABLES)
 
 
 def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
     """Choose epochs, rate and augmentation."""
     kinds = [field.kind for field in schema.inputs.values()]
     step = 32 if rows < MANY else 64
-    length = _length(kinds, schema)
+    length = _length(schema, rows)
     epochs = max(length.fewest, min(length.most, round(length.seen / max(rows, 1))))
     plan = Plan(
         epochs=epochs,

@@ -1,0 +1,84 @@
+"""What is chosen follows the kinds, the number of rows and how rows are held out."""
+
+import pytest
+
+import sensorium as sm
+from sensorium.auto.choose import choose
+from sensorium.core.schema import Field
+
+MOOD = {"mood": sm.Category()}
+PHOTO, CLIP, PULSE = sm.Image(), sm.Audio(), sm.Series(max_steps=512)
+WORDS, LETTERS = sm.Text(), sm.Text(tokenizer="characters")
+
+
+def chosen(
+    rows: int, targets: dict[str, Field] = MOOD, **inputs: Field
+) -> tuple[str, dict[str, str]]:
+    choice = choose(sm.Schema(inputs=inputs, targets=targets), rows)
+    encoders = {name: type(part).__name__ for name, part in choice.encoders.items()}
+    return type(choice.fusion).__name__, encoders
+
+
+@pytest.mark.parametrize(
+    ("rows", "inputs", "fusion"),
+    [
+        (600, {"photo": PHOTO, "name": LETTERS}, "Late"),
+        (600, {"photo": PHOTO, "price": sm.Number()}, "Gated"),
+        (600, {"a": sm.Series(max_steps=20), "b": sm.Series(max_steps=20)}, "Concat"),
+        (2_000, {"photo": PHOTO, "name": WORDS}, "Concat"),
+        (9_000, {"photo": PHOTO, "name": WORDS}, "LowRankBilinear"),
+        (9_000, {"price": sm.Number(), "name": WORDS}, "Concat"),
+        (600, {"photo": PHOTO}, "Concat"),
+    ],
+)
+def test_fusion_follows_rows_and_kinds(rows: int, inputs: dict[str, Field], fusion: str) -> None:
+    assert chosen(rows, **inputs)[0] == fusion
+
+
+def test_pictures_get_a_network_of_their_size() -> None:
+    assert chosen(600, photo=PHOTO)[1]["photo"] == "ConvNet"
+    assert chosen(3_000, photo=PHOTO)[1]["photo"] == "ResNet"
+    assert chosen(3_000, photo=PHOTO, price=sm.Number())[1]["photo"] == "ConvNet"
+
+
+def test_characters_are_read_by_runs_and_words_alone_by_phrases() -> None:
+    assert chosen(3_000, note=WORDS)[1]["note"] == "TextCNN"
+    assert chosen(3_000, note=LETTERS)[1]["note"] == "NGrams"
+    assert chosen(3_000, note=WORDS, price=sm.Number())[1]["note"] == "NGrams"
+
+
+def test_numbers_of_rows_held_out_by_time_are_lines() -> None:
+    assert chosen(900, day=sm.Date(), price=sm.Number())[1]["price"] == "Piecewise"
+    assert chosen(900, day=sm.Date(trend=False), price=sm.Number())[1]["price"] == "Numbers"
+
+
+@pytest.mark.parametrize(
+    ("rows", "inputs", "epochs", "step"),
+    [
+        (7_000, {"price": sm.Number()}, 6, 64),
+        (400, {"price": sm.Number()}, 40, 32),
+        (5_500, {"note": LETTERS}, 4, 64),
+        (3_000, {"photo": PHOTO}, 60, 32),
+        (220, {"a": sm.Series(max_steps=20)}, 10, 32),
+        (100, {"a": PULSE}, 60, 32),
+        (2_400, {"clip": CLIP}, 27, 32),
+        (35_000, {"photo": PHOTO, "note": WORDS}, 14, 64),
+    ],
+)
+def test_length_follows_rows_and_kinds(
+    rows: int, inputs: dict[str, Field], epochs: int, step: int
+) -> None:
+    plan = choose(sm.Schema(inputs=inputs, targets=MOOD), rows).plan
+    assert (plan.epochs, plan.rows_per_step) == (epochs, step)
+
+
+def test_every_choice_has_its_reason() -> None:
+    schema = sm.Schema(inputs={"photo": PHOTO, "price": sm.Number()}, targets=MOOD)
+    reasons = choose(schema, 600).reasons
+    assert [reason.split(":")[0] for reason in reasons] == [
+        "photo",
+        "price",
+        "fusion",
+        "task",
+        "plan",
+    ]
