@@ -4,13 +4,12 @@
 count of its own, so nobody can say that it was starved. All are judged on the same rows.
 """
 
-import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -24,11 +23,10 @@ from sensorium.evaluate.alterations import altered
 from sensorium.evaluate.baseline import baseline, targets_of
 from sensorium.evaluate.bench import referee_for
 from sensorium.evaluate.fusion_help import FusionHelp, Part, fusion_help
-from sensorium.evaluate.layout import render
 from sensorium.evaluate.modalities import modalities
 from sensorium.evaluate.outcome import Judged, Outcome, collect
+from sensorium.evaluate.pages import Pages
 from sensorium.evaluate.provenance import Cost, cost_of, provenance_of
-from sensorium.evaluate.report import plain
 from sensorium.evaluate.subsets import Subset, alterations_of
 from sensorium.evaluate.words import listed
 from sensorium.model import Model, assemble, load
@@ -42,7 +40,7 @@ ROWS = 2_000
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Pages):
     """The fusion and its rivals, each trained in full.
 
     Attributes:
@@ -52,45 +50,17 @@ class Comparison:
         provenance: where the figures come from, in words.
     """
 
+    title: ClassVar[str] = "comparison"
+
     targets: Mapping[str, FusionHelp]
     costs: Mapping[str, Cost]
     rows: int
     provenance: Mapping[str, str]
 
     @property
-    def verdict(self) -> str:
-        """Does fusion help? One sentence a target."""
-        if len(self.targets) == 1:
-            return next(iter(self.targets.values())).sentence
-        return "\n".join(f"{name}: {found.sentence}" for name, found in self.targets.items())
-
-    def summary(self) -> str:
-        """Give what a terminal shows."""
-        return render("comparison.txt", {"comparison": self})
-
-    def html(self) -> str:
-        """Lay the comparison out as one self-contained page."""
-        return render("comparison.html", {"comparison": self})
-
-    def markdown(self) -> str:
-        """Write the comparison as Markdown."""
-        return render("comparison.md", {"comparison": self})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give all figures as plain data."""
-        return {"verdict": self.verdict, **plain(self)}
-
-    def json(self) -> str:
-        """Write all figures as JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-
-    def write(self, folder: str | Path) -> Path:
-        """Write comparison.html, comparison.md and comparison.json into a folder."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for ending, make in (("html", self.html), ("md", self.markdown), ("json", self.json)):
-            (folder / f"comparison.{ending}").write_text(make() + "\n", encoding="utf-8")
-        return folder
+    def sentences(self) -> Mapping[str, str]:
+        """Does fusion help? A sentence by target."""
+        return {name: found.sentence for name, found in self.targets.items()}
 
 
 def compare_run(folder: str | Path, *, quiet: bool = False) -> Comparison:
