@@ -115,7 +115,7 @@ def test_ids_named_so_inside_words_are_not_taken_for_ids():
 
 def test_zip_codes_are_categories_and_long_tails_are_logged():
     assert told([85255, 36372, 85266] * 20, name="zipcode").kind == "category"
-    prices = np.exp(RANDOM.normal(10, 1.5, COUNT)).tolist()
+    prices = np.exp(np.random.default_rng(0).normal(10, 1.5, COUNT)).tolist()
     assert told(prices).field == Number(scaling="log")
 
 

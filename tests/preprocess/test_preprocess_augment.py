@@ -21,7 +21,7 @@ from sensorium.preprocess.vary_image import (
     saturated,
     zoom,
 )
-from sensorium.preprocess.vary_signal import gain, jitter, noise, scale, shift
+from sensorium.preprocess.vary_signal import gain, jitter, noise, scale, shift, window
 
 ROWS = 40
 KINDS = {"photo": "image", "grey": "image", "clip": "audio", "pulse": "series", "words": "text"}
@@ -72,12 +72,27 @@ def test_each_changes_its_kind_alone_and_keeps_its_form(name: str, batch: Batch)
         assert torch.equal(old.values, before[column])  # the batch given is left alone
         assert new.values.shape == old.values.shape
         assert new.values.dtype == old.values.dtype
-        assert torch.equal(new.mask, old.mask)
+        assert torch.equal(new.mask, old.mask) == (name != "window" or its != kind)
+        assert not (new.mask & ~old.mask).any()
         assert torch.equal(new.present, old.present)
         assert torch.equal(new.values, old.values) == (its != kind)
     for ragged in ("clip", "pulse"):
         assert not found.columns[ragged].values[~found.columns[ragged].mask].any()
     assert found.rows == batch.rows
+
+
+def test_a_window_is_one_stretch_of_at_least_two_fifths() -> None:
+    real = torch.arange(50).expand(40, -1) < torch.tensor([50] * 20 + [10] * 20).unsqueeze(1)
+    column = Column(torch.ones(40, 50, 2) * real.unsqueeze(2), real, real[:, 0])
+    found = window(column, draws())
+    length = found.mask.sum(1)
+    share = length / real.sum(1)
+    assert share.min() >= 0.3
+    assert len(set(length[:20].tolist())) > 5
+    starts = found.mask.int().argmax(1)
+    ends = 50 - found.mask.flip(1).int().argmax(1)
+    assert torch.equal(ends - starts, length)
+    assert torch.equal(found.values.bool(), found.mask.unsqueeze(2).expand(-1, -1, 2))
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

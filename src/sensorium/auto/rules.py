@@ -29,7 +29,7 @@ SHORT = 64
 MEDIA = {"image", "audio", "series"}
 
 MANY = 5_000
-"""From so many rows on, columns are multiplied and steps are of 64 rows."""
+"""From so many rows on, words and media are multiplied; of sounds, steps are of 64 rows."""
 FEW = 1_500
 """So few rows a network learns by heart: fewer weights, more changes, every column by itself."""
 
@@ -71,11 +71,13 @@ def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
 def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if field.tokenizer == "characters":
         longest = 5 if field.lowercase else 3
-        grams = NGrams(width=width, longest=longest, buckets=100_000, pace=0.003 if alone else 1.0)
+        many, pace = (100_000, 0.003) if alone else (20_000, 1.0)
+        grams = NGrams(width=width, longest=longest, buckets=many, pace=pace)
         return grams, f"hashed runs of up to {longest} characters"
     if alone:
         return TextCNN(width=width), "words are all there is: convolutions find phrases"
-    return NGrams(width=width), "hashed words and word pairs, light and quick"
+    pairs = NGrams(width=width, buckets=20_000)
+    return pairs, "hashed words and word pairs, light and quick"
 
 
 def _is_rich(field: Field) -> bool:
@@ -163,7 +165,7 @@ def _length(schema: Schema, rows: int) -> Length:
         by_characters = {getattr(field, "tokenizer", "") for field in fields} == {"characters"}
         return Length(0, 4, 4) if by_characters else Length(0, 6, 6)
     if "text" in kinds and kinds & MEDIA:
-        return Length(500_000, 8, 40) if rows >= MANY else Length(15_000, 8, 30)
+        return Length(500_000, 8, 40) if rows >= MANY else Length(12_500, 6, 30)
     if kinds == {"image"}:
         return Length(200_000, 12, 60)
     if any(map(_is_long, fields)):
@@ -174,7 +176,7 @@ def _length(schema: Schema, rows: int) -> Length:
 def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
     """Choose epochs, rate and augmentation."""
     kinds = [field.kind for field in schema.inputs.values()]
-    step = 32 if rows < MANY else 64
+    step = 32 if rows < (MANY if "audio" in kinds else FEW) else 64
     length = _length(schema, rows)
     epochs = max(length.fewest, min(length.most, round(length.seen / max(rows, 1))))
     plan = Plan(
