@@ -29,16 +29,17 @@ def statistics(
         x: features.
         mask: which places are real; None takes all.
     """
-    x = x.flatten(2)
     x = x.to(torch.promote_types(x.dtype, torch.float32))  # squares of bf16 are too coarse
+    places = tuple(range(2, x.ndim))
     if mask is None:
-        spread, centre = torch.var_mean(x, 2, correction=0)
+        centre = x.mean(places, keepdim=True)
+        spread = (x - centre).square().mean(places)
     else:
-        real = mask.flatten(1).unsqueeze(1).to(x.dtype)
-        count = real.sum(2).clamp(min=1)
-        centre = (x * real).sum(2) / count
-        spread = ((x - centre.unsqueeze(2)) * real).square().sum(2) / count
-    return torch.cat([centre, (spread + LEAST).sqrt()], 1)
+        real = mask.unsqueeze(1).to(x.dtype)
+        count = real.expand(-1, 1, *x.shape[2:]).sum(places, keepdim=True).clamp(min=1)
+        centre = (x * real).sum(places, keepdim=True) / count
+        spread = ((x - centre) * real).square().sum(places) / count.flatten(1)
+    return torch.cat([centre.flatten(1), (spread + LEAST).sqrt()], 1)
 
 
 class Levels(nn.Module):
