@@ -89,6 +89,14 @@ def test_a_bag_is_the_weighted_sum_of_its_rows() -> None:
     torch.testing.assert_close(encoder(texts()).pooled()[1], bag + encoder.mlp(bag))
 
 
+def test_a_normed_bag_has_deviation_1_before_the_small_network() -> None:
+    encoder = ready(NGrams(width=16, normed=True))
+    kept: list[torch.Tensor] = []
+    encoder.norm.register_forward_hook(lambda module, given, out: kept.append(out))
+    encoder(texts())
+    torch.testing.assert_close(kept[0].std(1, correction=0), torch.ones(2), rtol=0.1, atol=0.1)
+
+
 def test_a_gram_is_counted_once_a_text_and_only_while_training() -> None:
     encoder = ready(NGrams(width=4, longest=1, buckets=1))
     twice = torch.tensor([[7, 7, 0], [7, 3, 3]])

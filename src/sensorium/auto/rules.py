@@ -76,7 +76,7 @@ def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
         return grams, f"hashed runs of up to {longest} characters"
     if alone:
         return TextCNN(width=width), "words are all there is: convolutions find phrases"
-    pairs = NGrams(width=width, buckets=20_000)
+    pairs = NGrams(width=width, buckets=20_000, normed=True)
     return pairs, "hashed words and word pairs, light and quick"
 
 

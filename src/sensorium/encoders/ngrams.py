@@ -69,6 +69,8 @@ class NGrams(Encoder):
         gram_dropout: float = 0.1,
         pace: float = 1.0,
         rare: float = 0.002,
+        *,
+        normed: bool = False,
     ) -> None:
         """Choose the sizes.
 
@@ -81,6 +83,8 @@ class NGrams(Encoder):
             pace: how fast the vectors learn beside the other weights; long texts are learned by
                 heart in an epoch unless it is far below 1.
             rare: grams of a smaller share of texts count less.
+            normed: whether the sum is brought to deviation 1, which learns faster where texts are
+                many and use few words, and makes noise of words never seen.
         """
         super().__init__(width)
         self.longest = longest
@@ -89,6 +93,7 @@ class NGrams(Encoder):
         self.gram_dropout = gram_dropout
         self.pace = pace
         self.rare = rare
+        self.normed = normed
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
@@ -97,6 +102,7 @@ class NGrams(Encoder):
         self.table = nn.Parameter(torch.randn(rows, self.width) * START)
         self.register_buffer("counts", torch.zeros(rows, dtype=torch.int64))
         self.register_buffer("texts", torch.zeros((), dtype=torch.int64))
+        self.norm = nn.LayerNorm(self.width) if self.normed else nn.Identity()
         self.mlp = MLP(self.width, 2 * self.width, dropout=self.dropout)
 
     def encode(self, column: Column) -> Encoded:
@@ -112,6 +118,7 @@ class NGrams(Encoder):
         bag = self.pace * F.embedding_bag(
             rows, self.table, mode="sum", per_sample_weights=weight.to(self.table.dtype)
         )
+        bag = self.norm(bag)
         return one_token(bag + self.mlp(bag), column)
 
     def _importance(self, rows: Int[Tensor, " batch _"]) -> Float[Tensor, " batch _"]:
