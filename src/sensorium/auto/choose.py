@@ -1,7 +1,7 @@
 """Which parts, how large, how long: from the schema, the number of rows and the time there is.
 
-Each rule gives its reason in words, which the report shows. Those for questions about pictures were
-chosen by trial runs; most others are judgement so far (docs/benchmarks.md says what was measured).
+Each rule gives its reason in words, which the report shows. Parts and lengths were chosen by trial
+runs on real sets; the numbers of rows between them are judgement (docs/decisions/0007).
 """
 
 from collections.abc import Mapping
