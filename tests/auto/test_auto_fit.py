@@ -99,7 +99,8 @@ def test_an_input_that_no_training_row_has_is_left_out_and_said() -> None:
     rows = [{"price": i % 7, "note": None, "big": i % 7 > 3} for i in range(60)]
     seen = [{**row, "note": "a note"} for row in rows[:20]]
     kinds = {"price": sm.Number(), "note": sm.Text()}
-    run = sm.fit(rows, "big", kinds=kinds, test=seen, epochs=1, out=None, quiet=True)
+    mine = {"note": encoders.NGrams(width=16), "price": encoders.Numbers(width=16)}
+    run = sm.fit(rows, "big", kinds=kinds, encoders=mine, test=seen, epochs=1, out=None, quiet=True)
     assert list(run.model.schema.inputs) == ["price"]
     assert run.report is not None
     assert "note: left out, for no training row has it" in run.report.choices

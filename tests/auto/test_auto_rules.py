@@ -58,6 +58,8 @@ def test_numbers_of_rows_held_out_by_time_are_lines() -> None:
         (7_000, {"price": sm.Number()}, 6, 64),
         (400, {"price": sm.Number()}, 40, 32),
         (5_500, {"note": LETTERS}, 4, 64),
+        (600, {"note": LETTERS}, 30, 32),
+        (600, {"note": WORDS}, 30, 32),
         (3_000, {"photo": PHOTO}, 60, 64),
         (1_800, {"photo": PHOTO, "note": WORDS}, 7, 64),
         (220, {"a": sm.Series(max_steps=20)}, 10, 32),
@@ -71,6 +73,13 @@ def test_length_follows_rows_and_kinds(
 ) -> None:
     plan = choose(sm.Schema(inputs=inputs, targets=MOOD), rows).plan
     assert (plan.epochs, plan.rows_per_step) == (epochs, step)
+
+
+def test_only_long_texts_alone_are_learned_slowly() -> None:
+    for tokens, pace in ((40, 1.0), (800, 0.003)):
+        note = sm.Text(tokenizer="characters", max_tokens=tokens)
+        encoder = choose(sm.Schema(inputs={"note": note}, targets=MOOD), 600).encoders["note"]
+        assert getattr(encoder, "pace", None) == pace
 
 
 def test_every_choice_has_its_reason() -> None:

@@ -92,7 +92,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     )
     ways = Ways(split, group, time, seed)
     parts = split_parts(table, schema, ways, valid_table, test_table)
-    schema, unseen = _seen(schema, parts.train)
+    whole, (schema, unseen) = schema, _seen(schema, parts.train)
+    gone = whole.inputs.keys() - schema.inputs.keys()
+    encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
     choice = choose(
         schema, len(parts.train), minutes=minutes, task=task, encoders=encoders, fusion=fusion,
         plan=plan, seed=seed,

@@ -26,6 +26,9 @@ from sensorium.train import Plan
 SHORT = 64
 """Signals of so few steps are like rows of a table."""
 
+LONG = 128
+"""Texts of more characters are learned by heart at once unless their vectors are slow."""
+
 MEDIA = {"image", "audio", "series"}
 
 MANY = 5_000
@@ -37,7 +40,7 @@ ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
     "number": (Piecewise, "bends where the training numbers do"),
     "category": (Categories, "a learned vector a name"),
     "flag": (Categories, "a learned vector each for yes and no"),
-    "date": (Dates, "cyclic parts and the trend"),
+    "date": (Dates, "hour, weekday and season, and the trend unless rows are held out by time"),
     "series": (SeriesCNN, "convolutions over time and statistics of every level"),
     "vector": (Vectors, "a small network over the numbers"),
 }
@@ -71,7 +74,7 @@ def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
 def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if field.tokenizer == "characters":
         longest = 5 if field.lowercase else 3
-        many, pace = (100_000, 0.003) if alone else (20_000, 1.0)
+        many, pace = (100_000, 0.003) if alone and field.max_tokens > LONG else (20_000, 1.0)
         grams = NGrams(width=width, longest=longest, buckets=many, pace=pace)
         return grams, f"hashed runs of up to {longest} characters"
     if alone:
@@ -163,7 +166,7 @@ def _length(schema: Schema, rows: int) -> Length:
     kinds = {field.kind for field in fields}
     if kinds == {"text"}:
         by_characters = {getattr(field, "tokenizer", "") for field in fields} == {"characters"}
-        return Length(0, 4, 4) if by_characters else Length(0, 6, 6)
+        return Length(22_000, 4, 30) if by_characters else Length(40_000, 6, 30)
     if "text" in kinds and kinds & MEDIA:
         return Length(500_000, 8, 40) if rows >= MANY else Length(12_500, 6, 30)
     if kinds == {"image"}:

@@ -1,7 +1,6 @@
 """Signals by a temporal convolution network: dilated residual convolutions, then fewer tokens."""
 
 import math
-from math import prod
 from typing import ClassVar
 
 import torch.nn.functional as F
@@ -61,7 +60,7 @@ class SeriesCNN(Encoder):
         self.sizes = _halvings(steps_per_token(layout.length), self.depth + 1)
         self.stem = nn.Conv1d(layout.channels, many, kernel, padding=kernel // 2, bias=False)
         self.norm = BatchNorm(many)
-        dilations = [max(1, 2**i // prod(self.sizes[: i + 1])) for i in range(self.depth)]
+        dilations = [max(1, 2**i // math.prod(self.sizes[: i + 1])) for i in range(self.depth)]
         self.blocks = nn.ModuleList(
             Residual1d(many, kernel, dilation, self.dropout) for dilation in dilations
         )
