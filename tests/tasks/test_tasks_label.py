@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from sklearn.metrics import f1_score
 
 from sensorium.core.batch import Batch, Column, Fused
+from sensorium.core.errors import PartError
 from sensorium.core.schema import Category, Flag
 from sensorium.fusion import Late
 from sensorium.preprocess import step_for
 from sensorium.tasks import Classify, Tag
 from sensorium.tasks.class_head import ClassHead, class_losses
-from sensorium.tasks.tag_head import TagHead, best_threshold, tag_losses
+from sensorium.tasks.tag_head import TagHead, tag_losses
+from sensorium.tasks.threshold import best_threshold
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5], [0.3, 0.2, 0.1]], dtype=torch.float64)
 
@@ -147,6 +149,35 @@ def test_late_fusion_decides_from_the_parts():
     p = [features.alone[name]["y"].softmax(-1) for name in names]
     assert torch.allclose(features.outputs["y"][:3].softmax(-1), ((p[0] + p[1]) / 2)[:3])
     assert torch.allclose(features.outputs["y"][3].softmax(-1), p[1][3])
+
+
+def test_of_two_classes_the_second_is_answered_from_the_threshold_on():
+    head = ClassHead(4, 1, (False, True), threshold=0.3)
+    decided = np.array([[0.65, 0.35], [0.75, 0.25], [0.1, 0.9]])
+    assert head.answers(decided) == [True, False, True]
+    assert head.metrics(np.array([1, 0, 0]), decided)["accuracy"] == pytest.approx(2 / 3)
+    assert head.score(np.array([1, 0, 0]), decided) == pytest.approx(2 / 3)
+    assert not head.learns_threshold
+    head.fit_thresholds(np.array([1, 1, 1]), decided)
+    assert head.threshold.item() == pytest.approx(0.3)
+
+
+def test_the_threshold_of_the_best_f1_is_learned_and_saved():
+    head = ClassHead(4, 1, ("no", "yes"), threshold="f1")
+    decided = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.5, 0.5]])
+    head.fit_thresholds(np.array([0, 0, 1, 1, -1]), decided)
+    assert head.threshold.item() == pytest.approx(0.25)
+    assert head.answers(decided) == ["no", "no", "yes", "yes", "yes"]
+    other = ClassHead(4, 1, ("no", "yes"), threshold="f1")
+    other.load_state_dict(head.state_dict())
+    assert other.threshold == head.threshold
+
+
+def test_a_threshold_needs_two_classes_and_a_share():
+    with pytest.raises(PartError, match="lies between 0 and 1, found 2.0"):
+        Classify("y", threshold=2.0)
+    with pytest.raises(PartError, match="two classes; target 'y' has 3"):
+        ready(Classify("y", threshold="f1"), Category(), ["a", "b", "c"])
 
 
 # --- tags -------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def baseline(head: Head, truth: Array) -> Baseline:
     if head.form == "classes":
         counts = np.bincount(known.astype(int), minlength=len(head.names))[: len(head.names)]
         shares = counts / max(1, counts.sum())
-        return Baseline(f"always {head.names[int(shares.argmax())]}", shares)
+        return Baseline(f"always {head.names[int(head.chosen(shares[None])[0])]}", shares)
     if head.form == "tags":
         return Baseline("each tag at its usual rate", known.mean(0, dtype=np.float64))
     if head.primary == "mae":

@@ -70,7 +70,7 @@ def confusion_of(head: Head, truth: Array, decided: Array) -> Confusion | None:
     """Count the confusions of a target with classes; None for tags and numbers."""
     if head.form != "classes":
         return None
-    counts = confusion(truth, decided.argmax(1), len(head.names)).astype(np.int64)
+    counts = confusion(truth, head.chosen(decided), len(head.names)).astype(np.int64)
     if not counts[-1].any():
         return Confusion(head.names, head.names, counts[:-1])
     return Confusion((*head.names, NEVER_SEEN), head.names, counts)
@@ -90,16 +90,10 @@ def class_scores(head: Head, truth: Array, decided: Array) -> tuple[ClassScore, 
 
 
 def _class_counts(head: Head, truth: Array, decided: Array) -> Counts:
-    return count(truth, decided.argmax(1), len(head.names))
+    return count(truth, head.chosen(decided), len(head.names))
 
 
 def _tag_counts(head: Head, truth: Array, decided: Array) -> Counts:
-    chosen = tags_chosen(head, decided)
+    chosen = head.chosen(decided)
     true = truth == 1
     return Counts(*(x.sum(0).astype(np.float64) for x in (true & chosen, true, chosen)))
-
-
-def tags_chosen(head: Head, decided: Array) -> Array:
-    """Say which tags are answered, Bool[rows tags], by the head's own thresholds."""
-    answers = head.answers(decided)
-    return np.array([[name in tags for name in head.names] for tags in answers], dtype=bool)

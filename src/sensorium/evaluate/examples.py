@@ -104,13 +104,13 @@ def answer_in_words(head: Head, decided: One) -> str:
         return number(float(answer), 4)
     if head.form == "tags":
         return ", ".join(map(str, answer)) or "none"
-    return f"{answer} ({float(decided.max()):.0%})"
+    return f"{answer} ({float(decided[head.chosen(decided[None])[0]]):.0%})"
 
 
 def is_right(head: Head, truth: One, decided: One) -> bool:
     """Tell whether an answer is the truth; False for numbers, which are only near or far."""
     if head.form == "classes":
-        return int(decided.argmax()) == int(truth)
+        return int(head.chosen(decided[None])[0]) == int(truth)
     if head.form == "tags":
         return truth_in_words(head, truth) == answer_in_words(head, decided)
     return False

@@ -1,8 +1,9 @@
 """The head of a target with one class a row: logits, cross entropy, accuracy and its kin."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -14,6 +15,9 @@ from sensorium.metrics.classification import label_scores, log_loss, log_losses
 from sensorium.metrics.ranking import class_auroc, class_average_precision
 from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head
+from sensorium.tasks.threshold import UNSURE, best_threshold
+
+Threshold = float | Literal["f1"] | None
 
 
 def class_losses(
@@ -47,10 +51,13 @@ class ClassHead(Head):
         labels: what to answer for each class.
         importance: how much each class counts in the loss; None counts all alike.
         smoothing, focal: as in ``class_losses``.
+        threshold: of two classes, from which probability on to answer the second; ``"f1"`` leaves
+            it to ``fit_thresholds``. None answers the most probable class.
     """
 
     form: ClassVar[str] = "classes"
     importance: Tensor
+    threshold: Tensor | None
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class ClassHead(Head):
         importance: Sequence[float] | None = None,
         smoothing: float = 0.0,
         focal: float = 0.0,
+        threshold: Threshold = None,
     ) -> None:
         super().__init__(width, parts, len(labels))
         self.labels = tuple(labels)
@@ -69,6 +77,9 @@ class ClassHead(Head):
         self.smoothing = smoothing
         self.focal = focal
         self.register_buffer("importance", torch.tensor(importance or [1.0] * len(labels)))
+        self.learns_threshold = threshold == "f1"
+        start = UNSURE if threshold == "f1" else threshold
+        self.register_buffer("threshold", None if start is None else torch.tensor(float(start)))
 
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:
         """Average over rows whose class is known, each by its class's importance."""
@@ -90,23 +101,36 @@ class ClassHead(Head):
         return torch.where(column.present, truth, -1).cpu().numpy()
 
     def answers(self, decided: Array) -> list[Any]:
-        """Give each row's most probable label."""
-        return [self.labels[number] for number in decided.argmax(1)]
+        """Give each row's label."""
+        return [self.labels[number] for number in self.chosen(decided)]
+
+    def chosen(self, decided: Array) -> Int[np.ndarray, " rows"]:
+        """Give the number of the class that is answered."""
+        if self.threshold is None:
+            return decided.argmax(1)
+        return np.asarray(decided[:, 1] >= self.threshold.item(), dtype=np.int64)
+
+    def fit_thresholds(self, truth: Array, decided: Array) -> None:
+        """Choose the threshold so that the F1 of the second class on these rows is highest."""
+        if self.learns_threshold and self.threshold is not None:
+            rows = self.known(truth)
+            self.threshold.fill_(best_threshold(truth[rows] == 1, decided[rows, 1]))
 
     def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
         """Score labels, ranking and calibration."""
-        chosen = decided.argmax(1)
         return {
-            **label_scores(truth, chosen, len(self.names), weight),
+            **label_scores(truth, self.chosen(decided), len(self.names), weight),
             "auroc": class_auroc(truth, decided, weight),
             "average_precision": class_average_precision(truth, decided, weight),
             "log_loss": log_loss(truth, decided, weight),
-            "calibration_error": calibration_error(truth == chosen, decided.max(1), weight),
+            "calibration_error": calibration_error(
+                truth == decided.argmax(1), decided.max(1), weight
+            ),
         }
 
     def score(self, truth: Array, decided: Array, weight: Weight = None) -> Score:
         """Give the primary metric without sorting any rows."""
-        return label_scores(truth, decided.argmax(1), len(self.names), weight)[self.primary]
+        return label_scores(truth, self.chosen(decided), len(self.names), weight)[self.primary]
 
     def errors(self, truth: Array, decided: Array) -> Array:
         """Give each row's log loss."""

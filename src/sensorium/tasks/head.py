@@ -30,12 +30,14 @@ class Head(nn.Module, ABC):
         form: ``"classes"``, ``"tags"`` or ``"values"``.
         names: the classes or tags, in order; () for values.
         primary: the metric that chooses the best epoch; more is better unless ``lower_is_better``.
+        learns_threshold: whether ``fit_thresholds`` has anything to choose.
     """
 
     form: ClassVar[str]
     names: tuple[str, ...] = ()
     primary: str = ""
     lower_is_better: bool = False
+    learns_threshold: bool = False
 
     def __init__(self, width: int, parts: int, outputs: int) -> None:
         super().__init__()
@@ -62,8 +64,12 @@ class Head(nn.Module, ABC):
         """Let a late fusion make one decision of the parts' decisions."""
         return decide(alone, present, "values" if self.form == "values" else "scores")
 
+    def chosen(self, decided: Array) -> Array:
+        """Say what is answered: class numbers [rows], Bool[rows tags], or the values."""
+        return decided
+
     def fit_thresholds(self, truth: Array, decided: Array) -> None:
-        """Choose on validation rows from which probability on to answer yes (tags only)."""
+        """Choose on validation rows from which probability on to answer yes."""
 
     @abstractmethod
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from sensorium.core.batch import Batch, Features, Fused
 from sensorium.core.errors import PartError, all_at_once
 from sensorium.preprocess.step import Step
-from sensorium.tasks.class_head import ClassHead
+from sensorium.tasks.class_head import ClassHead, Threshold
 from sensorium.tasks.classes import balanced_weights, below_zero, classes_of, named_weights, tags_of
 from sensorium.tasks.heads import Heads
 from sensorium.tasks.tag_head import TagHead
@@ -27,6 +27,9 @@ class Classify(Task):
             class to weight sets them by hand, classes not named count 1.
         label_smoothing: share of the truth that is spread evenly over all classes, 0..1.
         focal: gamma of the focal loss; 0 is plain cross entropy, 2 is usual.
+        threshold: of two classes, from which probability on to answer the second (yes, or the
+            rarer name); ``"f1"`` chooses it on the validation rows, so that the F1 of that class
+            is highest. None answers the more probable class.
 
     Errors:
         PartError: options that cannot be; in ``setup``, a target that has no classes.
@@ -42,6 +45,7 @@ class Classify(Task):
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
         focal: float = 0.0,
+        threshold: Threshold = None,
     ) -> None:
         super().__init__()
         self.target = target
@@ -50,9 +54,12 @@ class Classify(Task):
         self.class_weights = class_weights
         self.label_smoothing = label_smoothing
         self.focal = focal
+        self.threshold = threshold
         faults = _faults(auxiliary, focal, class_weights)
         if not 0 <= label_smoothing < 1:
             faults.append(f"label_smoothing must lie in 0..1, found {label_smoothing}")
+        if not (threshold in (None, "f1") or isinstance(threshold, float) and 0 < threshold < 1):
+            faults.append(f"threshold is 'f1' or lies between 0 and 1, found {threshold!r}")
         if faults:
             raise PartError(all_at_once(f"Classify({target!r}) cannot be:", faults))
 
@@ -60,6 +67,9 @@ class Classify(Task):
         """Make one head."""
         step = steps[self.target]
         labels = classes_of(self.target, step)
+        if self.threshold is not None and len(labels) != 2:
+            msg = f"threshold= is for two classes; target {self.target!r} has {len(labels)}"
+            raise PartError(msg)
         head = ClassHead(
             width,
             len(names),
@@ -67,6 +77,7 @@ class Classify(Task):
             importance=_importance(self.target, step, labels, self.class_weights),
             smoothing=self.label_smoothing,
             focal=self.focal,
+            threshold=self.threshold,
         )
         self.heads = Heads({self.target: head}, names, self.auxiliary)
 
@@ -80,7 +91,7 @@ class Classify(Task):
         return self.heads.losses(features, batch)
 
     def predict(self, features: Features) -> list[Any]:
-        """Give each row's most probable class."""
+        """Give each row's class: the most probable, or by the threshold."""
         return self.heads.answers(features)
 
 

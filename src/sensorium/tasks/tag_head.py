@@ -13,10 +13,7 @@ from sensorium.core.batch import Column, Decide
 from sensorium.metrics.tags import mean_average_precision, tag_log_losses, tag_scores
 from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head
-
-UNSURE = 0.5
-"""The threshold of a tag for which nothing better is known."""
-
+from sensorium.tasks.threshold import UNSURE, best_threshold
 
 def tag_losses(
     logits: Float[Tensor, " rows tags"], truth: Float[Tensor, " rows tags"], focal: float = 0.0
@@ -33,24 +30,6 @@ def tag_losses(
         return losses
     wrong = torch.sigmoid(logits * (1 - 2 * truth))
     return wrong.clamp(min=1e-7) ** focal * losses
-
-
-def best_threshold(truth: Bool[np.ndarray, " rows"], probability: Array) -> float:
-    """Find from which probability on a yes gives the highest F1.
-
-    Returns:
-        The middle between the two neighbouring probabilities; of equally good thresholds the one
-        nearest to 0.5; 0.5 where no row, or every row, has the tag.
-    """
-    if truth.all() or not truth.any():
-        return UNSURE
-    order = np.argsort(-probability, kind="stable")
-    sorted_down, found = probability[order], np.cumsum(truth[order])
-    ends = np.flatnonzero(np.diff(sorted_down, append=-np.inf))
-    f1 = 2 * found[ends] / (truth.sum() + ends + 1)
-    middles = (sorted_down[ends] + np.append(sorted_down[ends[1:]], 0.0)) / 2
-    best = middles[f1 >= f1.max() - 1e-12]
-    return float(best[np.abs(best - UNSURE).argmin()])
 
 
 class TagHead(Head):
@@ -84,6 +63,7 @@ class TagHead(Head):
         super().__init__(width, parts, len(tags))
         self.names = tuple(tags)
         self.primary = "map"
+        self.learns_threshold = True
         self.focal = focal
         self.register_buffer("importance", torch.tensor(importance or [1.0] * len(tags)))
         self.register_buffer("thresholds", torch.full((len(tags),), UNSURE))

@@ -262,7 +262,7 @@ class Fit:
         return Run(self.model, p.history, p.settled, self.ledger, p.seconds, folder)
 
     def _choose_thresholds(self) -> None:
-        heads = [(t, h) for t, h in self.model.task.heads.items() if hasattr(h, "fit_thresholds")]
+        heads = [(t, h) for t, h in self.model.task.heads.items() if h.learns_threshold]
         if not heads or self.valid is None or len(self.valid) == 0:
             return
         outcome = collect(self.model, self.valid, rows_per_step=2 * self.plan.rows_per_step)
