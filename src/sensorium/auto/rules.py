@@ -41,7 +41,6 @@ ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
     "category": (Categories, "a learned vector a name"),
     "flag": (Categories, "a learned vector each for yes and no"),
     "date": (Dates, "hour, weekday and season, and the trend unless rows are held out by time"),
-    "series": (SeriesCNN, "convolutions over time and statistics of every level"),
     "vector": (Vectors, "a small network over the numbers"),
 }
 
@@ -56,6 +55,8 @@ def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[En
     if field.kind == "audio":
         small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
         return small, "a small residual network over the log-mel spectrogram"
+    if isinstance(field, Series):
+        return _for_series(field, rows, width)
     if field.kind == "number" and _is_held_out_by_time(schema):
         return Numbers(width=width), "a line: later rows may lie beyond all that was learned from"
     part, why = ENCODERS_BY_KIND[field.kind]
@@ -69,6 +70,13 @@ def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if alone:
         return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
     return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
+
+
+def _for_series(field: Series, rows: int, width: int) -> tuple[Encoder, str]:
+    if rows < FEW and not _is_long(field):
+        small = SeriesCNN(width=width, features=16, depth=0, dropout=0.7)
+        return small, "few rows of few steps: little more than the means, most of them dropped"
+    return SeriesCNN(width=width), "convolutions over time and statistics of every level"
 
 
 def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
@@ -105,7 +113,7 @@ def fusion_for(schema: Schema, rows: int, width: int) -> tuple[Fusion, str]:
     if rows < FEW and classes and all(map(_is_rich, schema.inputs.values())):
         why = "few rows: every column decides by itself, and the probabilities are multiplied"
         return Late(width=width, combine="product"), why
-    if rows < FEW and set(kinds) & MEDIA and not set(kinds) <= {"series"}:
+    if rows < FEW and set(kinds) & MEDIA:
         return Gated(width=width), "few rows: every column has a gate, so that a noisy one can shut"
     if rows >= MANY and "text" in kinds and set(kinds) & MEDIA:
         return LowRankBilinear(width=width), "words ask about the rest: the columns are multiplied"

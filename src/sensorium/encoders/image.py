@@ -54,7 +54,7 @@ class ConvNet(Encoder):
 def _stage(channels: int, out: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, out, 3, padding=1, bias=False),
+        nn.MaxPool2d(2, ceil_mode=True),  # before the norm: a quarter of the places to go through
         BatchNorm(out),
         nn.ReLU(inplace=True),
-        nn.MaxPool2d(2, ceil_mode=True),
     )
