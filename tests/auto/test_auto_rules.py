@@ -24,7 +24,8 @@ def chosen(
     [
         (600, {"photo": PHOTO, "name": LETTERS}, "Late"),
         (600, {"photo": PHOTO, "price": sm.Number()}, "Gated"),
-        (600, {"a": sm.Series(max_steps=20), "b": sm.Series(max_steps=20)}, "Concat"),
+        (600, {"a": sm.Series(max_steps=20), "b": sm.Series(max_steps=20)}, "Gated"),
+        (600, {"a": PULSE, "b": PULSE}, "Late"),
         (2_000, {"photo": PHOTO, "name": WORDS}, "Concat"),
         (9_000, {"photo": PHOTO, "name": WORDS}, "LowRankBilinear"),
         (9_000, {"price": sm.Number(), "name": WORDS}, "Concat"),
@@ -39,6 +40,23 @@ def test_pictures_get_a_network_of_their_size() -> None:
     assert chosen(600, photo=PHOTO)[1]["photo"] == "ConvNet"
     assert chosen(3_000, photo=PHOTO)[1]["photo"] == "ResNet"
     assert chosen(3_000, photo=PHOTO, price=sm.Number())[1]["photo"] == "ConvNet"
+
+
+def test_many_sounds_get_a_wider_network_and_are_mixed() -> None:
+    few, many = (
+        choose(sm.Schema(inputs={"clip": CLIP}, targets=MOOD), rows) for rows in (2_999, 3_000)
+    )
+    assert few.encoders["clip"].stages == (16, 32, 64)
+    assert many.encoders["clip"].stages == (24, 48, 96)
+    assert (few.plan.mixup, many.plan.mixup) == (0.0, 0.2)
+    beside = choose(sm.Schema(inputs={"clip": CLIP, "note": WORDS}, targets=MOOD), 9_000)
+    assert beside.plan.mixup == 0.0, "words cannot be mixed"
+
+
+def test_few_short_signals_get_hardly_more_than_their_means() -> None:
+    few = choose(sm.Schema(inputs={"a": sm.Series(max_steps=20)}, targets=MOOD), 600)
+    many = choose(sm.Schema(inputs={"a": sm.Series(max_steps=20)}, targets=MOOD), 6_000)
+    assert (few.encoders["a"].depth, many.encoders["a"].depth) == (0, 3)
 
 
 def test_characters_are_read_by_runs_and_words_alone_by_phrases() -> None:
@@ -65,6 +83,7 @@ def test_numbers_of_rows_held_out_by_time_are_lines() -> None:
         (220, {"a": sm.Series(max_steps=20)}, 10, 32),
         (100, {"a": PULSE}, 60, 32),
         (2_400, {"clip": CLIP}, 27, 32),
+        (3_500, {"clip": CLIP}, 43, 32),
         (35_000, {"photo": PHOTO, "note": WORDS}, 14, 64),
     ],
 )

@@ -33,6 +33,8 @@ MEDIA = {"image", "audio", "series"}
 
 MANY = 5_000
 """From so many rows on, words and media are multiplied; of sounds, steps are of 64 rows."""
+SOUNDS = 3_000
+"""So many sounds fill a wider network, if they are mixed with each other while it learns."""
 FEW = 1_500
 """So few rows a network learns by heart: fewer weights, more changes, every column by itself."""
 
@@ -53,8 +55,7 @@ def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[En
     if field.kind == "image":
         return _for_image(rows, width, alone=alone)
     if field.kind == "audio":
-        small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
-        return small, "a small residual network over the log-mel spectrogram"
+        return _for_audio(width, many=_is_many_sounds(schema, rows))
     if isinstance(field, Series):
         return _for_series(field, rows, width)
     if field.kind == "number" and _is_held_out_by_time(schema):
@@ -70,6 +71,14 @@ def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if alone:
         return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
     return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
+
+
+def _for_audio(width: int, *, many: bool) -> tuple[Encoder, str]:
+    if many:
+        wide = Spectrogram(width=width, stages=(24, 48, 96), mels=40, mask_share=0.3)
+        return wide, "many sounds: a residual network over the log-mel spectrogram, much hidden"
+    small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
+    return small, "a small residual network over the log-mel spectrogram"
 
 
 def _for_series(field: Series, rows: int, width: int) -> tuple[Encoder, str]:
@@ -98,6 +107,10 @@ def _is_rich(field: Field) -> bool:
 
 def _is_long(field: Field) -> bool:
     return isinstance(field, Series) and field.max_steps > SHORT
+
+
+def _is_many_sounds(schema: Schema, rows: int) -> bool:
+    return [field.kind for field in schema.inputs.values()] == ["audio"] and rows >= SOUNDS
 
 
 def _is_held_out_by_time(schema: Schema) -> bool:
@@ -179,6 +192,8 @@ def _length(schema: Schema, rows: int) -> Length:
         return Length(500_000, 8, 40) if rows >= MANY else Length(12_500, 6, 30)
     if kinds == {"image"}:
         return Length(200_000, 12, 60)
+    if _is_many_sounds(schema, rows):
+        return Length(150_000, 24, 60)
     if any(map(_is_long, fields)):
         return Length(100_000, 12, 60)
     return OTHERS.get(next((kind for kind in OTHERS if kind in kinds), ""), TABLES)
@@ -198,6 +213,7 @@ def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan
         ema=0.99,
         modality_dropout=0.05,
         augment=_augment(kinds, rows),
+        mixup=0.2 if _is_many_sounds(schema, rows) else 0.0,
         seed=seed,
     )
     return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
