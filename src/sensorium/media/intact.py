@@ -11,6 +11,11 @@ MOST_SCANS = 100
 
 MOST_PROGRESSIVE = 80_000_000
 
+PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+"""Markers of a frame that comes in scans (ITU-T T.81, table B.1)."""
+FRAMES = {0xC0, 0xC1, 0xC3, 0xC5, 0xC7, 0xC9, 0xCB, 0xCD, 0xCF}
+"""Markers of any other frame."""
+
 _CHUNK = struct.Struct(">I4s")
 
 
@@ -31,7 +36,7 @@ def check_progressive(data: bytes, pixels: int) -> None:
         CellError: thousands of scans in a few kilobytes, or too many pixels to hold as the six
             bytes each that a progressive picture needs before its first pixel is known.
     """
-    if b"\xff\xc2" not in data and b"\xff\xca" not in data:
+    if not _may_be_progressive(data):
         return
     if pixels > MOST_PROGRESSIVE:
         raise CellError(
@@ -44,6 +49,21 @@ def check_progressive(data: bytes, pixels: int) -> None:
             f"a JPEG picture of {scans:,} scans, more than the {MOST_SCANS} allowed",
             "save it again as a baseline JPEG",
         )
+
+
+def _may_be_progressive(data: bytes) -> bool:
+    """Go from marker to marker up to the first frame; where they are lost, it may be."""
+    place = 2
+    while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
+        marker = data[place + 1]
+        if marker in PROGRESSIVE:
+            return True
+        if marker in FRAMES:
+            return False
+        alone = marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD9
+        length = 0 if alone else int.from_bytes(data[place + 2 : place + 4], "big")
+        place += 1 if marker == 0xFF else 2 + length
+    return True
 
 
 def _check_png(data: bytes) -> None:
