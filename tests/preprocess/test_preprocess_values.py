@@ -94,6 +94,15 @@ def test_no_number_becomes_infinite(scaling: Any) -> None:
     assert constant.inverse(np.array([0.0])).shape == (1,)
 
 
+def test_quantile_targets_beyond_the_training_range_keep_their_value() -> None:
+    scaling = NumberStep(Number(scaling="quantile")).fit([float(n) for n in range(101)]).scaling
+    far = np.array([-1e6, -3.0, 0.0, 37.5, 100.0, 130.0, 1e6])
+    scaled = scaling(far)
+    assert (np.diff(scaled) > 0).all()
+    assert np.abs(scaled).max() < 15, "an outlier stays near"
+    assert scaling.inverse(scaled) == pytest.approx(far, rel=1e-9, abs=1e-9)
+
+
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_edges_are_quantiles_of_the_scaled_values(scaling: Any) -> None:
     values = np.random.default_rng(0).lognormal(size=500)

@@ -105,15 +105,15 @@ class Log(Scaling):
 
     def inverse(self, values: Floats) -> Floats:
         """Scale back; the logarithm is cut where its power would overflow."""
-        logs = np.clip(values * self.deviation + self.mean, -700.0, 700.0)
-        return np.asarray(np.sign(logs) * np.expm1(np.abs(logs)))
+        return _power(values * self.deviation + self.mean)
 
 
 class Quantile(Scaling):
     """Maps the training distribution to a normal one through its quantiles.
 
     A value between two quantiles is interpolated; one that lies on several equal quantiles gets
-    the middle of their ranks. Values outside the training range get the outermost rank.
+    the middle of their ranks. Outside the training range a logarithm goes on: an outlier
+    stays near, and a target's true value can be told from the scaled one.
     """
 
     learnt = ("knots",)
@@ -131,12 +131,23 @@ class Quantile(Scaling):
         knots, ranks = np.array(self.knots), self._ranks
         rising = np.interp(values, knots, ranks)
         falling = np.interp(-values, -knots[::-1], -ranks[::-1])
-        return np.asarray(torch.special.ndtri(torch.from_numpy((rising - falling) / 2)))
+        beyond = _log((values - np.clip(values, knots[0], knots[-1])) / self._slope)
+        return np.asarray(_normal((rising - falling) / 2) + beyond)
 
     def inverse(self, values: Floats) -> Floats:
         """Scale back."""
-        ranks = torch.special.ndtr(torch.from_numpy(np.asarray(values))).numpy()
-        return np.asarray(np.interp(ranks, self._ranks, self.knots))
+        values = np.asarray(values)
+        low, high = _normal(self._ranks[[0, -1]])
+        inside = np.clip(values, low, high)
+        ranks = torch.special.ndtr(torch.from_numpy(inside)).numpy()
+        found = np.interp(ranks, self._ranks, self.knots)
+        return np.asarray(found + _power(values - inside) * self._slope)
+
+    @property
+    def _slope(self) -> float:
+        """What the first step of the scaled values beyond the ends is worth."""
+        low, high = _normal(self._ranks[[0, -1]])
+        return float((self.knots[-1] - self.knots[0]) / max(high - low, 1e-9)) or 1.0
 
     @property
     def _ranks(self) -> Floats:
@@ -144,8 +155,17 @@ class Quantile(Scaling):
         return (np.arange(count) + 0.5) / count
 
 
+def _normal(ranks: Floats) -> Floats:
+    return np.asarray(torch.special.ndtri(torch.from_numpy(ranks)))
+
+
 def _log(values: Floats) -> Floats:
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+
+
+def _power(logs: Floats) -> Floats:
+    logs = np.clip(logs, -700.0, 700.0)
+    return np.asarray(np.sign(logs) * np.expm1(np.abs(logs)))
 
 
 SCALINGS: dict[str, type[Scaling]] = {
