@@ -9,10 +9,10 @@ import numpy as np
 from sensorium.core.faults import RowId
 from sensorium.data.table import Table
 from sensorium.evaluate.by_class import NEVER_SEEN
-from sensorium.evaluate.cells import CellView, view_cell
 from sensorium.evaluate.intervals import number
 from sensorium.evaluate.outcome import Judged, Outcome
 from sensorium.model import Model
+from sensorium.preprocess import CellView, view_cell
 from sensorium.tasks.head import Array, Head
 
 One = Any

@@ -10,10 +10,12 @@ from sensorium.preprocess.preprocess import Preprocess
 from sensorium.preprocess.shelf import Shelf
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.steps import STEPS, step_for
+from sensorium.preprocess.view import CellView, view_cell
 
 __all__ = [
     "AUGMENTATIONS",
     "STEPS",
+    "CellView",
     "Preprocess",
     "Shelf",
     "Step",
@@ -21,4 +23,5 @@ __all__ = [
     "cutmixed",
     "mixed",
     "step_for",
+    "view_cell",
 ]

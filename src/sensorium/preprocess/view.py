@@ -17,7 +17,7 @@ from PIL import Image as Picture
 from sensorium.core.faults import Ledger, RowId
 from sensorium.core.schema import Audio, Field
 from sensorium.media import file_named
-from sensorium.preprocess import Preprocess
+from sensorium.preprocess.preprocess import Preprocess
 
 LONGEST = 600
 """Longer texts are cut."""
