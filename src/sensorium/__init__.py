@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sensorium.evaluate import Report, evaluate
     from sensorium.model import Model, load
     from sensorium.preprocess import Preprocess
+    from sensorium.search import Hit, Index
     from sensorium.sklearn import SensoriumClassifier, SensoriumRegressor
     from sensorium.tasks import Classify, Regress, Several, Tag
     from sensorium.train import Plan, Run, train
@@ -47,6 +48,7 @@ _ROOMS = {
     "evaluate": ("Report", "evaluate"),
     "model": ("Model", "load"),
     "preprocess": ("Preprocess",),
+    "search": ("Hit", "Index"),
     "sklearn": ("SensoriumClassifier", "SensoriumRegressor"),
     "tasks": ("Classify", "Regress", "Several", "Tag"),
     "train": ("Plan", "Run", "train"),
@@ -60,7 +62,9 @@ __all__ = [
     "Classify",
     "Date",
     "Flag",
+    "Hit",
     "Image",
+    "Index",
     "Model",
     "Number",
     "Plan",

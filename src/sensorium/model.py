@@ -3,6 +3,7 @@
 It knows nothing of files of tables, of training or of reports.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -231,6 +232,16 @@ class Model(nn.Module):
             "task": describe(self.task),
             "seed": self.seed,
         }
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of parts, preprocessing and weights: models that answer alike share it."""
+        said = json.dumps([self.describe(), self.prep.state()], sort_keys=True)
+        digest = hashlib.sha256(said.encode())
+        for name, weight in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(weight.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def save(self, folder: str | Path, *, replace: bool = False) -> Path:
         """Write the model as a folder: json + safetensors, a sha256 of every file, no pickle.

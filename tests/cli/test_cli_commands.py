@@ -107,6 +107,32 @@ def test_resume_refuses_a_table_that_changed(make_mixed: object, tmp_path: Path)
         run("resume", str(out))
 
 
+def test_index_and_search_find_rows(
+    fitted: tuple[Path, str], mixed_faulty: Mixed, tmp_path: Path
+) -> None:
+    out, table = str(tmp_path / "index"), str(mixed_faulty.csv)
+    said = run("index", str(fitted[0]), table, "--out", out)
+    assert "48 rows in" in said
+    assert f"{len(mixed_faulty.damaged)} damaged cells" in said
+    found = list(csv.DictReader(run("search", out, "安静", "--where", "price < 11").splitlines()))
+    assert found
+    assert all("安静" in row["review"] and float(row["price"]) < 11 for row in found)
+    whole = next(n for n in range(1, 48, 2) if (n, "photo") not in mixed_faulty.damaged)
+    photo = mixed_faulty.folder / f"photo{whole}.png"
+    page = tmp_path / "found.html"
+    assert "3 rows in" in run(
+        "search", out, "--like", f"photo={photo}", "--top", "3", "--sheet", str(page)
+    )
+    assert page.read_text("utf-8").count("<article") == 3
+    pairs = list(csv.DictReader(run("search", out, "--duplicates", "-1").splitlines()))
+    assert pairs
+    assert float(pairs[0]["similarity"]) >= float(pairs[-1]["similarity"])
+    run("index", str(fitted[0]), table, "--out", out, "--update")
+    assert len(sensorium.Index.open(out)) == 96
+    with pytest.raises(PlanError, match="write NAME=CELL"):
+        run("search", out, "--like", "photo")
+
+
 def test_doctor_looks_at_the_machine_and_at_a_run(fitted: tuple[Path, str]) -> None:
     assert "threads" in run("doctor")
     assert "2 epochs" in run("doctor", str(fitted[0]))

@@ -174,7 +174,7 @@ def test_the_threshold_of_the_best_f1_is_learned_and_saved():
 
 
 def test_a_threshold_needs_two_classes_and_a_share():
-    with pytest.raises(PartError, match="lies between 0 and 1, found 2.0"):
+    with pytest.raises(PartError, match=r"lies between 0 and 1, found 2\.0"):
         Classify("y", threshold=2.0)
     with pytest.raises(PartError, match="two classes; target 'y' has 3"):
         ready(Classify("y", threshold="f1"), Category(), ["a", "b", "c"])

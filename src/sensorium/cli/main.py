@@ -9,10 +9,12 @@ from sensorium.cli.compare import compare
 from sensorium.cli.doctor import doctor
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.fit import fit
+from sensorium.cli.index import index
 from sensorium.cli.inspect import inspect
 from sensorium.cli.plan import plan
 from sensorium.cli.predict import predict
 from sensorium.cli.resume import resume
+from sensorium.cli.search import search
 from sensorium.core.errors import SensoriumError
 from sensorium.core.version import __version__
 
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (inspect, fit, resume, plan, compare, evaluate, predict, doctor):
+for command in (inspect, fit, resume, plan, compare, evaluate, predict, index, search, doctor):
     app.command()(command)
 
 

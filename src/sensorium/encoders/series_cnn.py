@@ -65,7 +65,9 @@ class SeriesCNN(Encoder):
             Residual1d(many, kernel, dilation, self.dropout) for dilation in dilations
         )
         self.mean = nn.Linear(many, self.width)
-        self.levels = Levels([layout.channels] + [many] * (self.depth + 1), self.width, self.dropout)
+        self.levels = Levels(
+            [layout.channels] + [many] * (self.depth + 1), self.width, self.dropout
+        )
 
     def encode(self, column: Column) -> Encoded:
         """Encode signals, Float[batch time channels]."""

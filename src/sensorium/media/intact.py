@@ -60,7 +60,7 @@ def _may_be_progressive(data: bytes) -> bool:
             return True
         if marker in FRAMES:
             return False
-        alone = marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD9
+        alone = marker in {0x01, 0xFF} or 0xD0 <= marker <= 0xD9
         length = 0 if alone else int.from_bytes(data[place + 2 : place + 4], "big")
         place += 1 if marker == 0xFF else 2 + length
     return True

@@ -107,7 +107,7 @@ class ClassHead(Head):
     def chosen(self, decided: Array) -> Int[np.ndarray, " rows"]:
         """Give the number of the class that is answered."""
         if self.threshold is None:
-            return decided.argmax(1)
+            return np.asarray(decided.argmax(1))
         return np.asarray(decided[:, 1] >= self.threshold.item(), dtype=np.int64)
 
     def fit_thresholds(self, truth: Array, decided: Array) -> None:

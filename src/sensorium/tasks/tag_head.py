@@ -15,6 +15,7 @@ from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head
 from sensorium.tasks.threshold import UNSURE, best_threshold
 
+
 def tag_losses(
     logits: Float[Tensor, " rows tags"], truth: Float[Tensor, " rows tags"], focal: float = 0.0
 ) -> Float[Tensor, " rows tags"]:

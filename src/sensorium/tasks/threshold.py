@@ -7,7 +7,9 @@ UNSURE = 0.5
 """The threshold where nothing better is known."""
 
 
-def best_threshold(truth: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"]) -> float:
+def best_threshold(
+    truth: Bool[np.ndarray, " rows"], probability: Float[np.ndarray, " rows"]
+) -> float:
     """Find from which probability on a yes gives the highest F1.
 
     Returns:

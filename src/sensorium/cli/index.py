@@ -1,0 +1,56 @@
+"""``sensorium index``: make the rows of a table searchable."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from sensorium.cli.options import table_of
+
+
+def index(
+    model: Annotated[Path, typer.Argument(help="A model folder, or the folder of a fit.")],
+    table: Annotated[str, typer.Argument(help="The rows to be found.")],
+    out: Annotated[Path, typer.Option(help="The folder of the index.")],
+    column: Annotated[
+        str | None,
+        typer.Option(help="Whose vectors to keep, such as photo. Default: all columns, fused."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="A column that names each row. Default: the row's number.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option(help="Add to an index that is there, or replace rows of the same key.")
+    ] = False,
+) -> None:
+    """Embed the rows of a table and keep vectors, words and cells, to be searched."""
+    from sensorium.cli.folders import model_in
+    from sensorium.core.faults import Ledger
+    from sensorium.model import load
+    from sensorium.search import Index
+
+    loaded = load(model_in(model))
+    rows, ledger = table_of(table, loaded), Ledger()
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading", total=len(rows))
+
+        def on_row(count: int) -> None:
+            progress.update(task, completed=count)
+
+        if update:
+            found = Index.open(out, model=loaded)
+            change = found.add if found.key is None else found.update
+            change(rows, ledger=ledger, on_row=on_row)
+        else:
+            found = Index.of(
+                loaded, rows, column=column, key=key, out=out, ledger=ledger, on_row=on_row
+            )
+    shown = Console(highlight=False)
+    if len(ledger):
+        shown.print(f"{len(ledger)} damaged cells:", style="yellow")
+        shown.print(ledger.message(5), markup=False)
+        ledger.write(out / "ledger.jsonl")
+    shown.print(f"{len(found):,} rows in {out}", markup=False, soft_wrap=True)

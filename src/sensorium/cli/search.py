@@ -1,0 +1,70 @@
+"""``sensorium search``: find the rows of an index."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sensorium.cli.options import write_table
+from sensorium.core.errors import PlanError
+
+
+def search(
+    index: Annotated[Path, typer.Argument(help="The folder of an index.")],
+    words: Annotated[str | None, typer.Argument(help="Words that the rows should hold.")] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=CELL to be like: photo=dog.jpg, caption='a dog'. Repeatable."),
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help='A condition on the cells: "price < 50" (SQL).')
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10,
+    duplicates: Annotated[
+        float | None,
+        typer.Option(help="Find pairs of rows at least so similar (0.98) instead."),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a page with pictures and players, .html.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv, .jsonl or .parquet file. Default: the screen.")
+    ] = None,
+) -> None:
+    """Find rows by what they are like, by their words, and by conditions."""
+    from sensorium.search import Index
+
+    found = Index.open(index)
+    if duplicates is not None:
+        pairs = found.near_duplicates(duplicates, where=where)
+        write_table([_pair(pair) for pair in pairs], out)
+        return
+    cells = _cells(like)
+    hits = found.search(cells, words=words, where=where, top=top)
+    if sheet is not None:
+        asked = [*([words] if words else []), *(like or []), *([where] if where else [])]
+        sheet.write_text(found.sheet(hits, ", ".join(asked)), encoding="utf-8")
+        typer.echo(f"{len(hits)} rows in {sheet}")
+    if sheet is None or out is not None:
+        write_table([_line(hit) for hit in hits], out)
+
+
+def _cells(pairs: list[str] | None) -> dict[str, Any]:
+    faults = [pair for pair in pairs or [] if "=" not in pair]
+    if faults:
+        msg = f"--like {faults[0]!r}: write NAME=CELL, such as --like caption='a dog'"
+        raise PlanError(msg)
+    return dict(pair.split("=", 1) for pair in pairs or [])
+
+
+def _line(hit: Any) -> dict[str, Any]:
+    shown = {name: None if isinstance(cell, bytes) else cell for name, cell in hit.row.items()}
+    return {"key": hit.key, "score": round(hit.score, 4), **shown}
+
+
+def _pair(pair: Any) -> dict[str, Any]:
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "similarity": round(pair.similarity, 4),
+    }

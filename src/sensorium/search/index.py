@@ -1,0 +1,394 @@
+"""The index: rows, their vectors and their words in one folder, searched exactly.
+
+index/
+index.json        what it holds
+model/            the model that embeds rows and queries
+records.sqlite    keys, cells, words, and where each vector lies; its transactions commit
+vectors-N.f32     unit vectors, bare 32-bit floats
+"""
+
+import json
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_once, nearest
+from sensorium.core.faults import Ledger
+from sensorium.data.table import Table
+from sensorium.model import Model, load
+from sensorium.preprocess import Shelf
+from sensorium.search.embed import STEP, embedded, embedded_query
+from sensorium.search.hits import Hit, Pair, by_rank, joined
+from sensorium.search.keys import cells_of, check_names, keys_of, words_of
+from sensorium.search.records import Records
+from sensorium.search.sheet import sheet
+from sensorium.search.vectors import Vectors
+
+INDEX = "index.json"
+RECORDS = "records.sqlite"
+FORMAT = 1
+DEEP = 10
+"""Of each way to rank, so many times more rows are joined than are wanted."""
+LEFT = 1_000
+"""Beyond so many vectors that no row has any more, and more than are in use, the file is packed."""
+
+Ids = Int64[np.ndarray, " _"]
+Matrix = Float32[np.ndarray, " _ width"]
+
+
+class Index:
+    """Rows that can be searched by what they are like, by their words, and by conditions.
+
+    Made by ``Index.of``, opened again by ``Index.open``.
+
+    Attributes:
+        folder: where it lies.
+        column: the column whose vectors it holds; None for the fused vector of all columns.
+        key: the column that names the rows; None for their numbers.
+    """
+
+    def __init__(self, folder: Path, model: Model | None = None) -> None:
+        self.folder = folder
+        self._records = Records(folder / RECORDS)
+        facts = self._records.facts
+        self.column: str | None = facts["column"]
+        self.key: str | None = facts["key"]
+        self._model = model
+        self._lying: tuple[Ids, Ids] | None = None
+        if model is not None and model.fingerprint != facts["model"]:
+            msg = (
+                f"{folder} was made by another model; search it with the one in {folder / 'model'}"
+            )
+            raise ArtifactError(msg)
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        table: Table,
+        *,
+        column: str | None = None,
+        key: str | None = None,
+        out: str | Path | None = None,
+        ledger: Ledger | None = None,
+        on_row: Callable[[int], None] | None = None,
+    ) -> "Index":
+        """Embed the rows of a table and keep them.
+
+        Args:
+            model: embeds the rows; a copy of it lies in the index.
+            table: the rows. All of its columns are kept, for conditions and to be shown.
+            column: whose vectors to keep, such as ``"photo"``; None takes the fused vector.
+            key: a column that names each row; None takes the rows' numbers.
+            out: a new folder; None keeps the index only as long as the object lives.
+            ledger: receives every damaged cell.
+            on_row: called with the number of rows read so far.
+
+        Errors:
+            PartError: the model has no such input.
+            TableError: a key that is missing or twice; damaged cells under the policy ``"error"``.
+            ArtifactError: the folder is taken.
+        """
+        if column is not None and column not in model.names:
+            msg = f"the model has no input {column!r}{nearest(column, model.names)}"
+            raise PartError(msg)
+        check_names(table.columns, key)
+        folder = Path(tempfile.mkdtemp(prefix="sensorium-") if out is None else out)
+        if out is not None and folder.exists() and any(folder.iterdir()):
+            msg = f"{folder} is not empty; name a new folder, or open it as an index and add to it"
+            raise ArtifactError(msg)
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "column": column,
+            "count": 0,
+            "file": "vectors-0.f32",
+            "key": key,
+            "model": model.fingerprint,
+            "rows": 0,
+            "width": model.fusion.width,
+        }
+        try:
+            model.save(folder / "model")
+            Records.create(folder / RECORDS, table.columns, facts).close()
+            index = cls(folder, model)
+            index.add(table, ledger=ledger, on_row=on_row)
+            text = json.dumps({"format": FORMAT, "column": column, "key": key}, ensure_ascii=False)
+            (folder / INDEX).write_text(text + "\n", encoding="utf-8")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if out is None:
+            weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True)
+        return index
+
+    @classmethod
+    def open(cls, folder: str | Path, *, model: Model | None = None) -> "Index":
+        """Open an index.
+
+        Args:
+            folder: what ``Index.of`` wrote.
+            model: the model that made it, where it is in memory already; None loads the copy in
+                the folder when a query needs it.
+
+        Errors:
+            ArtifactError: no index, or made by another model or another version.
+        """
+        folder = Path(folder)
+        if not (folder / INDEX).is_file():
+            msg = f"{folder} is no index: it holds no {INDEX}; make one with `sensorium index`"
+            raise ArtifactError(msg)
+        found = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("format")
+        if found != FORMAT:
+            msg = f"{folder} has format {found!r}, this version reads {FORMAT}; make it anew"
+            raise ArtifactError(msg)
+        return cls(folder, model)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        what = "all columns" if self.column is None else repr(self.column)
+        return f"<Index of {len(self):,} rows by {what}: {self.folder}>"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose cells are kept."""
+        return self._records.columns
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that embeds rows and queries."""
+        return self._model or load(self.folder / "model")
+
+    # --- changing ---------------------------------------------------------------------------------
+
+    def add(
+        self,
+        table: Table,
+        *,
+        ledger: Ledger | None = None,
+        on_row: Callable[[int], None] | None = None,
+    ) -> None:
+        """Add rows; all of them or, if anything goes wrong, none.
+
+        A row without the cell that is embedded is kept: words find it.
+
+        Errors:
+            TableError: keys that are there already, missing or twice; columns that are not there.
+        """
+        keys = self._keys(table)
+        known = self._records.ids_of(keys)
+        if known:
+            title = f"{len(known):,} of the rows are in the index already (update them instead):"
+            raise TableError(all_at_once(title, [f"key {key!r}" for key in known]))
+        self._write(table, keys, {}, ledger, on_row)
+
+    def update(
+        self,
+        table: Table,
+        *,
+        ledger: Ledger | None = None,
+        on_row: Callable[[int], None] | None = None,
+    ) -> None:
+        """Put rows in the place of those that have the same keys, and add the others.
+
+        Errors:
+            TableError: an index without a key column; keys that are missing or twice.
+        """
+        if self.key is None:
+            msg = "the rows of this index have numbers, no keys; make it with key= to update rows"
+            raise TableError(msg)
+        keys = self._keys(table)
+        self._write(table, keys, self._records.ids_of(keys), ledger, on_row)
+
+    def delete(self, keys: Iterable[str] = (), *, where: str | None = None) -> int:
+        """Take rows out, by their keys, or all for which a condition holds; give how many.
+
+        Errors:
+            TableError: keys that are not there (then none is deleted), or a faulty condition.
+        """
+        keys = list(map(str, keys))
+        found = self._records.ids_of(keys)
+        lost = [f"key {key!r}" for key in keys if key not in found]
+        if lost:
+            raise TableError(all_at_once("These rows are not in the index:", lost))
+        gone = sorted({*found.values(), *(self._records.where(where).tolist() if where else ())})
+        with self._records.changing():
+            self._records.remove(gone)
+            self._pack()
+        self._forget()
+        return len(gone)
+
+    def _keys(self, table: Table) -> list[str]:
+        lacking = [f"{name!r}" for name in self.columns if name not in table.columns]
+        if lacking:
+            raise TableError(all_at_once("The table lacks columns of the index:", lacking))
+        return keys_of(table, self.key, int(self._records.facts["rows"]))
+
+    def _write(
+        self,
+        table: Table,
+        keys: Sequence[str],
+        replaced: Mapping[str, int],
+        ledger: Ledger | None,
+        on_row: Callable[[int], None] | None,
+    ) -> None:
+        table = table.with_schema(self.model.schema, partial=True)
+        shelf = Shelf.of(self.model.prep, table, ledger, on_row=on_row)
+        there, vectors = embedded(self.model, self.column, shelf)
+        columns = [cells_of(self.model.prep, table, name) for name in self.columns]
+        with self._records.changing():
+            self._records.remove(list(replaced.values()))
+            places: dict[int, int] = {}
+            if len(there):
+                stored = self._vectors().append(vectors).tolist()
+                places = dict(zip(shelf.kept[there].tolist(), stored, strict=True))
+            rows = zip(keys, zip(*columns, strict=True), strict=True)
+            self._records.add(
+                (key, places.get(number), cells, words_of(self.model.schema, self.columns, cells))
+                for number, (key, cells) in enumerate(rows)
+            )
+            facts = self._records.facts
+            self._records.note(
+                {"count": facts["count"] + len(places), "rows": facts["rows"] + len(keys)}
+            )
+            self._pack()
+        self._forget()
+
+    def _pack(self) -> None:
+        """Write the vectors that are in use to a new file, when most are not."""
+        facts = self._records.facts
+        _, places = self._records.places()
+        if facts["count"] - len(places) <= max(LEFT, len(places)):
+            return
+        old = self._vectors()
+        number = int(facts["file"].split("-")[1].split(".")[0]) + 1
+        fresh = Vectors(self.folder / f"vectors-{number}.f32", old.width)
+        if len(places):
+            fresh.append(old.matrix[places])
+        self._records.move(dict(zip(places.tolist(), range(len(places)), strict=True)))
+        self._records.note({"file": fresh.file.name, "count": len(places)})
+
+    def _forget(self) -> None:
+        self._lying = None
+        for file in self.folder.glob("vectors-*.f32"):
+            if file.name != self._records.facts["file"]:
+                file.unlink(missing_ok=True)
+
+    # --- searching --------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: Mapping[str, Any] | None = None,
+        *,
+        words: str | None = None,
+        where: str | None = None,
+        top: int = 10,
+        **columns: Any,
+    ) -> list[Hit]:
+        """Find rows, the best first.
+
+        Args:
+            query: cells of a row that those found should be like, by column; several together
+                are one query.
+            words: rows whose texts hold some of them rank higher. With a query, both rankings
+                are joined; alone, only rows that hold some are found.
+            where: a condition on the cells, such as ``price < 50 AND shop = 'north'`` (SQL).
+            top: how many.
+            columns: the query as keywords: ``search(caption="a dog", top=5)``.
+
+        Errors:
+            PartError: nothing to search for; a column that is not in the model or in the index.
+            TableError: a cell of the query is damaged; a condition that cannot be used.
+        """
+        cells = {**(query or {}), **columns}
+        if not cells and not words:
+            msg = "nothing to search for: give cells of a row to be like (photo=...), or words"
+            raise PartError(msg)
+        allowed = None if where is None else self._records.where(where)
+        found: list[dict[int, float]] = []
+        if cells:
+            vector = embedded_query(self.model, self.column, cells)
+            near, similar = self._like(vector, top * DEEP if words else top, allowed)
+            found.append(dict(zip(near[0].tolist(), similar[0].tolist(), strict=True)))
+        if words:
+            found.append(self._speaking(words, top * DEEP, allowed))
+        scores = found[0] if len(found) == 1 else joined([list(one) for one in found])
+        ids = list(scores)[:top]
+        rows = self._records.rows(ids)
+        return [Hit(key, scores[one], row) for one, (key, row) in zip(ids, rows, strict=True)]
+
+    def nearest(
+        self, vectors: Matrix, *, top: int = 10, where: str | None = None
+    ) -> tuple[list[list[str]], Float32[np.ndarray, " queries found"]]:
+        """Find the rows nearest to vectors that are at hand: their keys and similarities."""
+        if vectors.ndim != 2 or vectors.shape[1] != self._records.facts["width"]:
+            width = self._records.facts["width"]
+            msg = f"the index holds vectors of {width} numbers, the query has {vectors.shape}"
+            raise PartError(msg)
+        allowed = None if where is None else self._records.where(where)
+        ids, similar = self._like(vectors, top, allowed)
+        key_of = {one: key for one, (key, _) in self._each(np.unique(ids).tolist())}
+        return [[key_of[one] for one in row] for row in ids.tolist()], similar
+
+    def near_duplicates(self, least: float = 0.98, *, where: str | None = None) -> list[Pair]:
+        """Find pairs of rows whose vectors are nearly the same, the nearest first.
+
+        Args:
+            least: the least similarity.
+            where: compare only rows for which a condition holds.
+        """
+        ids, places = self._chosen(None if where is None else self._records.where(where))
+        matrix, found = self._vectors().matrix[places], []
+        for start in range(0, len(places), STEP):
+            similar = matrix[start : start + STEP] @ matrix[start:].T
+            for down, across in np.argwhere(np.triu(similar >= least, 1)).tolist():
+                found.append((float(similar[down, across]), start + down, start + across))
+        found.sort(key=lambda pair: (-pair[0], pair[1:]))
+        key_of = {one: key for one, (key, _) in self._each(ids.tolist())} if found else {}
+        return [
+            Pair(key_of[int(ids[down])], key_of[int(ids[across])], similarity)
+            for similarity, down, across in found
+        ]
+
+    def sheet(self, hits: Sequence[Hit], title: str = "Search") -> str:
+        """Lay hits out as a page: pictures, players, curves and words. Self-contained HTML."""
+        return sheet(self.model.prep, hits, title)
+
+    def _speaking(self, words: str, most: int, allowed: Ids | None) -> dict[int, float]:
+        # All that speak are found before a condition thins them out.
+        ids = self._records.speaking(words, most if allowed is None else len(self))
+        if allowed is not None:
+            some = set(allowed.tolist())
+            ids = [one for one in ids if one in some]
+        return {one: by_rank(rank) for rank, one in enumerate(ids, 1)}
+
+    def _like(
+        self, queries: Matrix, top: int, allowed: Ids | None
+    ) -> tuple[Int64[np.ndarray, " queries found"], Float32[np.ndarray, " queries found"]]:
+        ids, places = self._chosen(allowed)
+        found, similar = self._vectors().nearest(queries, top, places)
+        return ids[np.searchsorted(places, found)], similar
+
+    def _chosen(self, allowed: Ids | None) -> tuple[Ids, Ids]:
+        if self._lying is None or self._records.changed_elsewhere():
+            self._lying = self._records.places()
+        ids, places = self._lying
+        if allowed is None:
+            return ids, places
+        some = np.isin(ids, allowed)
+        return ids[some], places[some]
+
+    def _vectors(self) -> Vectors:
+        facts = self._records.facts
+        return Vectors(self.folder / facts["file"], facts["width"], facts["count"])
+
+    def _each(self, ids: Sequence[int]) -> Iterator[tuple[int, tuple[str, dict[str, Any]]]]:
+        yield from zip(ids, self._records.rows(ids), strict=True)

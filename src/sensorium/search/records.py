@@ -1,0 +1,240 @@
+"""What is known of each row: its key, its cells, its words, and where its vector lies. SQLite.
+
+One transaction is the commit point of the whole index: a vector counts when the record that
+names its place is committed. The words are kept by trigrams, which serve Chinese too.
+"""
+
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from sensorium.core.errors import ArtifactError, TableError, nearest
+
+Ids = Int64[np.ndarray, " _"]
+
+SHORTEST = 3
+"""Shorter runs of characters have no trigram; they are looked for letter by letter."""
+NUMBER = "sensorium row"
+"""The column of a row's number; no table has one of that name."""
+ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
+TABLES = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE records (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, place INTEGER UNIQUE);
+CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'trigram');
+"""
+
+
+class Records:
+    """The records of an index.
+
+    Args:
+        file: the SQLite file; it must exist, see ``create``.
+
+    Errors:
+        ArtifactError: the file is not one of ours, or was changed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._base = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._version = -1
+        try:
+            self.facts = self._read_facts()
+        except sqlite3.DatabaseError as error:
+            msg = f"{file} is not the records of an index ({error}); make the index anew"
+            raise ArtifactError(msg) from error
+
+    @classmethod
+    def create(cls, file: Path, columns: Sequence[str], facts: Mapping[str, Any]) -> "Records":
+        """Make an empty file for rows of these columns."""
+        base = sqlite3.connect(file)
+        base.executescript(TABLES)
+        names = "".join(f", {quoted(name)}" for name in columns)
+        base.execute(f"CREATE TABLE cells ({quoted(NUMBER)} INTEGER PRIMARY KEY{names})")
+        base.executemany(
+            "INSERT INTO facts VALUES (?, ?)",
+            [(name, json.dumps(value)) for name, value in facts.items()],
+        )
+        base.commit()
+        base.close()
+        return cls(file)
+
+    def changed_elsewhere(self) -> bool:
+        """Tell whether another process has written since this was asked last; read what it did."""
+        version = int(self._base.execute("PRAGMA data_version").fetchone()[0])
+        changed, self._version = version != self._version, version
+        if changed:
+            self.facts = self._read_facts()
+        return changed
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
+    def _read_facts(self) -> dict[str, Any]:
+        found = self._base.execute("SELECT name, value FROM facts").fetchall()
+        return {name: json.loads(value) for name, value in found}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose cells are kept."""
+        found = self._base.execute("SELECT name FROM pragma_table_info('cells')").fetchall()
+        return tuple(name for (name,) in found if name != NUMBER)
+
+    def __len__(self) -> int:
+        return int(self._base.execute("SELECT count(*) FROM records").fetchone()[0])
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change records: all that is done inside counts, or nothing does. One writer at a time."""
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            self.facts = self._read_facts()  # another process may have written since
+            yield
+        except BaseException:
+            self._base.execute("ROLLBACK")
+            self.facts = self._read_facts()
+            raise
+        self._base.execute("COMMIT")
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Change facts, within ``changing``."""
+        for name, value in facts.items():
+            self._base.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+        self.facts |= facts
+
+    def add(self, lines: Iterable[tuple[str, int | None, Sequence[Any], str]]) -> None:
+        """Add rows, within ``changing``: key, place of the vector, cells, words."""
+        holes = ", ".join("?" * (len(self.columns) + 1))
+        for key, place, cells, words in lines:
+            made = self._base.execute(
+                "INSERT INTO records (key, place) VALUES (?, ?)", (key, place)
+            )
+            values = (made.lastrowid, *map(kept, cells))
+            self._base.execute(f"INSERT INTO cells VALUES ({holes})", values)  # noqa: S608
+            self._base.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (values[0], words))
+
+    def move(self, places: Mapping[int, int]) -> None:
+        """Give vectors new places, within ``changing``: old to new, none greater than its old."""
+        pairs = [(places[old], old) for old in sorted(places)]
+        self._base.executemany("UPDATE records SET place = ? WHERE place = ?", pairs)
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Forget rows, within ``changing``."""
+        for table, column in (("records", "id"), ("cells", quoted(NUMBER)), ("words", "rowid")):
+            statement = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608
+            self._base.executemany(statement, [(one,) for one in ids])
+
+    def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
+        """Find the rows of some keys; keys that no row has are left out."""
+        found: dict[str, int] = {}
+        for key in keys:
+            row = self._base.execute("SELECT id FROM records WHERE key = ?", (key,)).fetchone()
+            found |= {key: int(row[0])} if row else {}
+        return found
+
+    def places(self) -> tuple[Ids, Ids]:
+        """Give the ids of the rows that have a vector, and its place; by rising place."""
+        statement = "SELECT id, place FROM records WHERE place IS NOT NULL ORDER BY place"
+        found = np.array(self._base.execute(statement).fetchall(), np.int64).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
+
+    def where(self, condition: str) -> Ids:
+        """Find the rows for which a condition on the cells holds, such as ``price < 50``.
+
+        Args:
+            condition: an SQL expression over the columns (sqlite.org/lang_expr.html); it can
+                read cells and nothing else.
+
+        Returns:
+            Their ids, rising.
+
+        Errors:
+            TableError: the condition cannot be read, or names a column that there is not.
+        """
+        number, columns = quoted(NUMBER), self.columns
+        self._base.set_authorizer(_may)
+        try:
+            found = self._base.execute(
+                f"SELECT {number} FROM cells WHERE ({condition}) ORDER BY 1"  # noqa: S608
+            ).fetchall()
+        except (sqlite3.DatabaseError, sqlite3.Warning) as error:
+            said = str(error)
+            lost = said.removeprefix("no such column: ")
+            hint = nearest(lost, columns) if lost != said else ""
+            msg = f"the condition {condition!r} cannot be used: {said}{hint}"
+            raise TableError(msg) from error
+        finally:
+            self._base.set_authorizer(None)
+        return np.array([one for (one,) in found], np.int64)
+
+    def speaking(self, words: str, most: int) -> list[int]:
+        """Find the rows whose texts hold some of the words, the best first (BM25).
+
+        Words of one or two characters have no trigram: the rows that hold them come after.
+        """
+        parts = [piece for word in words.split() for piece in pieces(word)]
+        long = [f'"{part}"' for part in parts if len(part) >= SHORTEST]
+        short = [part.replace('"', "") for part in parts if len(part) < SHORTEST]
+        found: dict[int, None] = {}
+        if long:
+            statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?"
+            rows = self._base.execute(statement, (" OR ".join(long), most))
+            found |= dict.fromkeys(one for (one,) in rows)
+        for part in short:
+            statement = "SELECT rowid FROM words WHERE instr(lower(text), lower(?)) LIMIT ?"
+            found |= dict.fromkeys(one for (one,) in self._base.execute(statement, (part, most)))
+        return list(found)[:most]
+
+    def rows(self, ids: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
+        """Give the key and the cells of some rows."""
+        names, found = self.columns, []
+        both = f"records JOIN cells ON cells.{quoted(NUMBER)} = records.id"
+        statement = f"SELECT records.key, cells.* FROM {both} WHERE records.id = ?"  # noqa: S608
+        for one in ids:
+            key, _, *cells = self._base.execute(statement, (one,)).fetchone()
+            found.append((key, dict(zip(names, cells, strict=True))))
+        return found
+
+
+def pieces(word: str) -> list[str]:
+    """Cut a run without spaces in scripts that have none into trigrams; leave other words whole."""
+    word = word.replace('"', "")
+    if len(word) <= SHORTEST or word.isascii() or not any(sign >= "\u2e80" for sign in word):
+        return [word] if word else []
+    return [word[start : start + SHORTEST] for start in range(len(word) - SHORTEST + 1)]
+
+
+def quoted(name: str) -> str:
+    """Write a column's name so that SQL takes it as one."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def kept(cell: Any) -> Any:
+    """Turn a cell into what SQLite can hold: numbers, text, bytes; None for arrays and pictures."""
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    if isinstance(cell, float) and np.isnan(cell):
+        return None
+    if cell is None or isinstance(cell, str | bytes | int | float):
+        return cell
+    if isinstance(cell, dt.date | dt.time):
+        return cell.isoformat()
+    if isinstance(cell, list | tuple | dict):
+        try:
+            return json.dumps(cell, ensure_ascii=False)
+        except TypeError:
+            return None
+    return str(cell) if isinstance(cell, Path) else None
+
+
+def _may(action: int, first: str | None, *_: Any) -> int:
+    reads_elsewhere = action == sqlite3.SQLITE_READ and first != "cells"
+    return sqlite3.SQLITE_DENY if action not in ALLOWED or reads_elsewhere else sqlite3.SQLITE_OK

@@ -1,0 +1,145 @@
+"""Unit vectors in a file of bare 32-bit floats, and the exact search for the nearest of them.
+
+The file is only ever appended to, and read through a memory map: it opens in no time, and what no
+search touches takes no memory. It knows places (0, 1, ... in the file), not rows.
+
+Legend: places = vectors in the file, queries = vectors asked for, width = numbers in a vector.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int64
+
+from sensorium.core.errors import ArtifactError
+
+Matrix = Float32[np.ndarray, " _ width"]
+Places = Int64[np.ndarray, " _"]
+
+BLOCK = 16_384
+"""So many vectors are compared at once with a batch of queries."""
+CLOSELY = 64
+"""So many queries are compared at once in fp32."""
+BATCH = 8
+"""From so many queries on, bf16 looks first and fp32 looks closer."""
+DOUBT = 0.012
+"""A product of two unit vectors in bf16 lies within half of this of the truth."""
+
+
+def unit(vectors: Matrix) -> Matrix:
+    """Bring vectors to length 1; those of length 0 stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+class Vectors:
+    """A file of unit vectors.
+
+    Args:
+        file: where they lie; it may not exist yet.
+        width: numbers in a vector.
+        count: how many vectors count; what lies behind them in the file does not.
+    """
+
+    def __init__(self, file: Path, width: int, count: int = 0) -> None:
+        self.file = file
+        self.width = width
+        self.count = count
+
+    @property
+    def matrix(self) -> Matrix:
+        """All vectors, through a memory map.
+
+        Errors:
+            ArtifactError: the file is gone or too short.
+        """
+        if not self.count:
+            return np.zeros((0, self.width), np.float32)
+        size = self.file.stat().st_size if self.file.is_file() else 0
+        if size < 4 * self.count * self.width:
+            msg = f"{self.file} holds {size:,} bytes, {4 * self.count * self.width:,} are needed"
+            raise ArtifactError(f"{msg}; make the index anew")
+        return np.memmap(self.file, np.float32, "r", shape=(self.count, self.width))
+
+    def append(self, vectors: Matrix) -> Places:
+        """Add vectors, bring them to length 1, and wait until they are on disk; give their places.
+
+        What a crash left behind the vectors that count is written over.
+        """
+        self.file.touch()
+        with self.file.open("r+b") as stream:
+            stream.seek(self.count * self.width * 4)
+            stream.write(np.ascontiguousarray(unit(vectors)).data)
+            stream.truncate()
+            stream.flush()
+            os.fsync(stream.fileno())
+        places = np.arange(self.count, self.count + len(vectors))
+        self.count += len(vectors)
+        return places
+
+    def nearest(
+        self, queries: Matrix, top: int, among: Places
+    ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+        """Find the vectors of the greatest cosine similarity; exactly, the best first.
+
+        Args:
+            queries: vectors of any length.
+            top: how many a query; fewer come where there are fewer.
+            among: the places that may be found, rising.
+
+        Returns:
+            Places and similarities.
+        """
+        queries, top = unit(queries), min(top, len(among))
+        if len(queries) < BATCH or top == 0:
+            return self._closely(queries, top, among)
+        places, doubtful = self._at_a_glance(queries, top, among)
+        if doubtful.any():
+            places[doubtful] = self._closely(queries[doubtful], top, among)[0]
+        return self._ranked(queries, places)
+
+    def _closely(
+        self, queries: Matrix, top: int, among: Places
+    ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+        matrix = self.matrix if len(among) == self.count else self.matrix[among]
+        best = [np.zeros((0, top), np.int64)]
+        for start in range(0, len(queries), CLOSELY):
+            similar = queries[start : start + CLOSELY] @ matrix.T
+            best.append(np.argpartition(-similar, max(0, top - 1), axis=1)[:, :top])
+        return self._ranked(queries, among[np.concatenate(best)])
+
+    def _ranked(
+        self, queries: Matrix, places: Int64[np.ndarray, " queries top"]
+    ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+        similar = np.einsum("qw,qtw->qt", queries, self.matrix[places])
+        order = np.lexsort((places, -similar), axis=1)  # of equals the first in the file
+        return np.take_along_axis(places, order, 1), np.take_along_axis(similar, order, 1)
+
+    def _at_a_glance(
+        self, queries: Matrix, top: int, among: Places
+    ) -> tuple[Int64[np.ndarray, " queries top"], Bool[np.ndarray, " queries"]]:
+        """Search in bf16, keep more than are wanted, and say of which queries fp32 must decide."""
+        wide = min(max(4 * top, 64), len(among))
+        asked = torch.from_numpy(queries).bfloat16()
+        best, found = torch.zeros(len(queries), 0), torch.zeros(len(queries), 0, dtype=torch.long)
+        for some, vectors in self._blocks(among):
+            similar = (asked @ vectors.T).float()
+            kept = similar.topk(min(wide, similar.shape[1]), dim=1)
+            best = torch.cat([best, kept.values], 1)
+            found = torch.cat([found, some[kept.indices]], 1)
+            most = best.topk(min(wide, best.shape[1]), dim=1)
+            best, found = most.values, found.gather(1, most.indices)
+        places, truly = self._ranked(queries, found.numpy())
+        if wide == len(among):
+            return places[:, :top], np.zeros(len(queries), np.bool_)
+        return places[:, :top], truly[:, top - 1] <= best[:, -1].numpy() + DOUBT
+
+    def _blocks(self, among: Places) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        matrix, whole = self.matrix, len(among) == self.count
+        for start in range(0, len(among), BLOCK):
+            some = among[start : start + BLOCK]
+            block = matrix[start : start + BLOCK] if whole else matrix[some]
+            yield torch.from_numpy(some), torch.from_numpy(np.array(block)).bfloat16()
