@@ -261,6 +261,22 @@ def test_a_budget_of_minutes_makes_fewer_epochs(tables: Tables) -> None:
     assert set(run.settled["seconds_per_row"]) == {"fp32"}
 
 
+def test_the_first_epochs_correct_how_many_fit() -> None:
+    plan = sm.Plan(epochs=40, minutes=1.0)
+    assert trial.fitting(plan, done=1, spent=3.0, latest=3.0) == 17  # 48 of 51 s left, 3 s each
+    assert trial.fitting(plan, done=2, spent=4.0, latest=1.0) == 40, "no more than the plan"
+    assert trial.fitting(plan, done=2, spent=90.0, latest=45.0) == 2, "no fewer than were made"
+
+
+def test_a_trial_that_was_far_off_is_corrected(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_seconds_a_row", lambda *_: 1e6)  # as if no epoch fitted
+    plan = sm.Plan(epochs=6, minutes=10.0, precision="fp32")
+    run = sm.train(tiny_model(tables[0]), tables[0], plan=plan, quiet=True)
+    assert len(run.history) == run.settled["epochs"] == 6
+
+
 def test_the_faster_precision_is_kept(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_bf16_is_fast", lambda _: True)
     times = {"fp32": 1.0, "bf16": 0.5}

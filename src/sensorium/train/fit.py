@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch
@@ -40,7 +40,10 @@ from sensorium.train.mix import mixed_loss
 from sensorium.train.optimisers import make_optimiser, rate_at, set_rate, trainable
 from sensorium.train.plan import Plan
 from sensorium.train.run import Run
-from sensorium.train.trial import settle
+from sensorium.train.trial import fitting, settle
+
+EARLY = 2
+"""After each of so many epochs it is reckoned anew how many fit into the minutes."""
 
 
 @dataclass
@@ -91,9 +94,16 @@ class Fit:
             fit._restore(last)
         else:
             batches = [batch for _, batch in zip(range(4), fit._loader(0, 0), strict=False)]
-            fit.progress.settled = settle(model, plan, batches, len(train))
+            rows = -(-len(train) // accelerator.num_processes)
+            fit.progress.settled = fit._agreed(settle(model, plan, batches, rows))
             fit.save()
         return fit
+
+    def _agreed(self, settled: dict[str, Any]) -> dict[str, Any]:
+        """Let all processes go by what the first one measured."""
+        shared: list[Any] = [settled]
+        broadcast_object_list(shared)
+        return dict(shared[0])
 
     @property
     def epochs(self) -> int:
@@ -206,10 +216,20 @@ class Fit:
         progress.epoch += 1
         progress.step = 0
         progress.running = {}
+        early = self.plan.minutes is not None and progress.epoch <= EARLY
+        if early:
+            self._settle_again()
         progress.done = self._stalled() or progress.epoch >= self.epochs
         self.log.write(progress.history)
-        if progress.done or self.due:
+        if progress.done or self.due or early:  # what was measured is not measured again
             self.save()
+
+    def _settle_again(self) -> None:
+        """Let the epochs made, rather than the trial, say how many fit into the minutes."""
+        progress = self.progress
+        before = progress.history[-2]["seconds"] if len(progress.history) > 1 else 0.0
+        epochs = fitting(self.plan, progress.epoch, progress.seconds, progress.seconds - before)
+        progress.settled = self._agreed({**progress.settled, "epochs": epochs})
 
     def _stalled(self) -> bool:
         best, history = self.progress.best, self.progress.history

@@ -67,7 +67,7 @@ def train(
                 _epoch(fit, bar, on_step)
                 record = _record(fit)
                 fit.end_epoch(record)
-                bar.epoch(record, fit.epochs)
+                bar.epoch(record, fit.epochs, fit.steps)
         return fit.finish()
 
 

@@ -61,8 +61,15 @@ class Bar:
             state=f"{shown}  {rows_per_second:,.0f} rows/s",
         )
 
-    def epoch(self, record: Mapping[str, Any], epochs: int) -> None:
-        """Show the end of an epoch; outside a terminal at most one line in two seconds."""
+    def epoch(self, record: Mapping[str, Any], epochs: int, steps: int) -> None:
+        """Show the end of an epoch; outside a terminal at most one line in two seconds.
+
+        Args:
+            record: of the epoch.
+            epochs, steps: how many the whole fit will make, as is known by now.
+        """
+        if self._task is not None:
+            self._progress.update(self._task, total=steps)
         last = record["epoch"] + 1 == epochs
         if self._live or (time.monotonic() - self._last < 2 and not last):
             return

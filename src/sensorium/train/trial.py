@@ -1,6 +1,7 @@
 """A few timed steps before the first real one: which precision is faster, how many epochs fit.
 
-bf16 doubles the speed of some networks and slows others down, so it is measured, not believed.
+bf16 doubles the speed of some networks and slows others down, so it is measured, not believed. A
+trial of a few steps can be far off on a busy machine, so the first epochs correct it.
 """
 
 import copy
@@ -49,6 +50,19 @@ def settle(model: nn.Module, plan: Plan, batches: Sequence[Batch], rows: int) ->
         fitting = int(RESERVE * plan.minutes * 60 / max(epoch, 1e-9))
         settled["epochs"] = max(1, min(plan.epochs, fitting))
     return settled
+
+
+def fitting(plan: Plan, done: int, spent: float, latest: float) -> int:
+    """Tell how many epochs fit into the plan's minutes, now that some were made.
+
+    Args:
+        plan: with minutes.
+        done: epochs made.
+        spent: seconds they took.
+        latest: seconds the latest of them took.
+    """
+    left = RESERVE * 60 * (plan.minutes or 0.0) - spent
+    return max(done, min(plan.epochs, done + int(left / max(latest, 1e-9))))
 
 
 def _bf16_is_fast(device: torch.device) -> bool:
