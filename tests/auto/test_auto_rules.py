@@ -42,6 +42,16 @@ def test_pictures_get_a_network_of_their_size() -> None:
     assert chosen(3_000, photo=PHOTO, price=sm.Number())[1]["photo"] == "ConvNet"
 
 
+def test_signs_are_not_mirrored() -> None:
+    def augment(**inputs: Field) -> tuple[str, ...]:
+        return choose(sm.Schema(inputs=inputs, targets=MOOD), 2_000).plan.augment
+
+    assert augment(photo=PHOTO) == ("flip", "crop", "rand")
+    assert augment(photo=PHOTO, clip=CLIP) == ("flip", "crop", "shift", "noise")
+    assert augment(photo=PHOTO, name=WORDS) == ("crop",), "words may say left or right"
+    assert augment(digit=sm.Image(channels=1), clip=CLIP) == ("crop", "shift", "noise")
+
+
 def test_many_sounds_get_a_wider_network_and_are_mixed() -> None:
     few, many = (
         choose(sm.Schema(inputs={"clip": CLIP}, targets=MOOD), rows) for rows in (2_999, 3_000)

@@ -1,10 +1,19 @@
 """The rules behind ``choose``: one function a part, each giving the part and its reason."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sensorium.core.errors import SchemaError
-from sensorium.core.schema import Category, Date, Field, Flag, Number, Schema, Series, Text
+from sensorium.core.schema import (
+    Category,
+    Date,
+    Field,
+    Flag,
+    Image,
+    Number,
+    Schema,
+    Series,
+    Text,
+)
 from sensorium.encoders import (
     Categories,
     ConvNet,
@@ -212,20 +221,28 @@ def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan
         rate=2e-3 if kinds == ["audio"] else 3e-3,
         ema=0.99,
         modality_dropout=0.05,
-        augment=_augment(kinds, rows),
+        augment=_augment(schema, rows),
         mixup=0.2 if _is_many_sounds(schema, rows) else 0.0,
         seed=seed,
     )
     return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
 
 
-def _augment(kinds: Sequence[str], rows: int) -> tuple[str, ...]:
+def _augment(schema: Schema, rows: int) -> tuple[str, ...]:
+    fields = schema.inputs.values()
+    kinds = {field.kind for field in fields}
     names: tuple[str, ...] = ()
     if "image" in kinds:
-        names += ("crop",) if "text" in kinds else ("flip", "crop")
-        names += ("rand",) if set(kinds) == {"image"} and rows >= FEW else ()
+        names += ("flip",) if "text" not in kinds and not any(map(_is_grey, fields)) else ()
+        names += ("crop",)
+        names += ("rand",) if kinds == {"image"} and rows >= FEW else ()
     if "audio" in kinds:
         names += ("shift", "noise")
     if "series" in kinds:
         names += ("jitter", "scale", "window")
     return names
+
+
+def _is_grey(field: Field) -> bool:
+    """Grey pictures are often signs, and a mirrored sign is another one."""
+    return isinstance(field, Image) and field.channels == 1

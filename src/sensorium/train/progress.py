@@ -66,7 +66,8 @@ class Bar:
 
         Args:
             record: of the epoch.
-            epochs, steps: how many the whole fit will make, as is known by now.
+            epochs: how many the whole fit will make, as is known by now.
+            steps: how many batches these have.
         """
         if self._task is not None:
             self._progress.update(self._task, total=steps)
