@@ -100,7 +100,7 @@ def _for_series(field: Series, rows: int, width: int) -> tuple[Encoder, str]:
 def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if field.tokenizer == "characters":
         longest = 5 if field.lowercase else 3
-        many, pace = (100_000, 0.003) if alone and field.max_tokens > LONG else (20_000, 1.0)
+        many, pace = (300_000, 0.003) if alone and field.max_tokens > LONG else (20_000, 1.0)
         grams = NGrams(width=width, longest=longest, buckets=many, pace=pace)
         return grams, f"hashed runs of up to {longest} characters"
     if alone:
