@@ -10,6 +10,7 @@ process that has imported the library: it opens the index and answers its first 
 import argparse
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # faiss's threads would spin beside the others
 
 import numpy as np
 

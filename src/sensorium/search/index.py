@@ -62,6 +62,7 @@ class Index:
         self.key: str | None = facts["key"]
         self._model = model
         self._lying: tuple[Ids, Ids] | None = None
+        self._open: Vectors | None = None
         if model is not None and model.fingerprint != facts["model"]:
             msg = (
                 f"{folder} was made by another model; search it with the one in {folder / 'model'}"
@@ -388,7 +389,10 @@ class Index:
 
     def _vectors(self) -> Vectors:
         facts = self._records.facts
-        return Vectors(self.folder / facts["file"], facts["width"], facts["count"])
+        file, count = self.folder / facts["file"], int(facts["count"])
+        if self._open is None or (self._open.file, self._open.count) != (file, count):
+            self._open = Vectors(file, facts["width"], count)
+        return self._open
 
     def _each(self, ids: Sequence[int]) -> Iterator[tuple[int, tuple[str, dict[str, Any]]]]:
         yield from zip(ids, self._records.rows(ids), strict=True)

@@ -48,6 +48,7 @@ class Vectors:
         self.file = file
         self.width = width
         self.count = count
+        self._rounded = torch.zeros(0, width, dtype=torch.bfloat16)
 
     @property
     def matrix(self) -> Matrix:
@@ -94,7 +95,9 @@ class Vectors:
             Places and similarities.
         """
         queries, top = unit(queries), min(top, len(among))
-        if len(queries) < BATCH or top == 0:
+        if top == 0:
+            return np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0), np.float32)
+        if len(queries) < BATCH:
             return self._closely(queries, top, among)
         places, doubtful = self._at_a_glance(queries, top, among)
         if doubtful.any():
@@ -108,7 +111,7 @@ class Vectors:
         best = [np.zeros((0, top), np.int64)]
         for start in range(0, len(queries), CLOSELY):
             similar = queries[start : start + CLOSELY] @ matrix.T
-            best.append(np.argpartition(-similar, max(0, top - 1), axis=1)[:, :top])
+            best.append(np.argpartition(similar, len(among) - max(1, top), axis=1)[:, -top:])
         return self._ranked(queries, among[np.concatenate(best)])
 
     def _ranked(
@@ -126,9 +129,9 @@ class Vectors:
         asked = torch.from_numpy(queries).bfloat16()
         best, found = torch.zeros(len(queries), 0), torch.zeros(len(queries), 0, dtype=torch.long)
         for some, vectors in self._blocks(among):
-            similar = (asked @ vectors.T).float()
+            similar = asked @ vectors.T
             kept = similar.topk(min(wide, similar.shape[1]), dim=1)
-            best = torch.cat([best, kept.values], 1)
+            best = torch.cat([best, kept.values.float()], 1)
             found = torch.cat([found, some[kept.indices]], 1)
             most = best.topk(min(wide, best.shape[1]), dim=1)
             best, found = most.values, found.gather(1, most.indices)
@@ -138,8 +141,18 @@ class Vectors:
         return places[:, :top], truly[:, top - 1] <= best[:, -1].numpy() + DOUBT
 
     def _blocks(self, among: Places) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        matrix, whole = self.matrix, len(among) == self.count
+        coarse, whole = self._coarse, len(among) == self.count
         for start in range(0, len(among), BLOCK):
-            some = among[start : start + BLOCK]
-            block = matrix[start : start + BLOCK] if whole else matrix[some]
-            yield torch.from_numpy(some), torch.from_numpy(np.array(block)).bfloat16()
+            some = torch.from_numpy(among[start : start + BLOCK])
+            yield some, coarse[start : start + BLOCK] if whole else coarse[some]
+
+    @property
+    def _coarse(self) -> torch.Tensor:
+        """All vectors in bf16; kept, for whoever asks by batches asks again."""
+        if len(self._rounded) != self.count:
+            blocks = [
+                torch.from_numpy(np.array(self.matrix[start : start + BLOCK])).bfloat16()
+                for start in range(0, self.count, BLOCK)
+            ]
+            self._rounded = torch.cat(blocks)
+        return self._rounded
