@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 import simplejpeg
+import torch
 from PIL import Image
 
 from sensorium.media import read_picture
@@ -121,7 +122,11 @@ def main() -> None:
     print(
         "| pictures | Pillow/s per core | ours/s per core | ratio | least |\n|---|---|---|---|---|"
     )
-    with multiprocessing.get_context("spawn").Pool(cores) as pool:
+    with multiprocessing.get_context("spawn").Pool(
+        cores,
+        torch.set_num_threads,
+        (1,),  # a process a core
+    ) as pool:
         for name, (form, size, files) in sets(folder).items():
             found = pool.starmap(rates, [(form, files, size, rounds)] * cores, chunksize=1)
             theirs, mine = (statistics.mean(side) for side in zip(*found, strict=True))
