@@ -74,6 +74,8 @@ def test_conditions_thin_out_what_is_found(index: Index, table: sm.Table) -> Non
     wanted = [n for n, row in enumerate(table) if row["mood"] == "calm" and row["price"] < 11]
     assert sorted(map(int, keys(hits))) == wanted
     assert index.search({"price": 3.0}, where="price > 1e9") == []
+    said = '"review" LIKE \'%"quiet"%\' OR "Price" < -1e9'
+    assert index.search({"price": 3.0}, where=said) == []
 
 
 def test_words_find_texts_whatever_their_script(index: Index, table: sm.Table) -> None:
@@ -226,6 +228,7 @@ def test_rows_without_the_cell_are_found_by_words_alone(
     ("condition", "said"),
     [
         ("pric < 3", "no such column: pric.*did you mean 'price'"),
+        ('"pric" < 3', "no such column: pric.*did you mean 'price'"),
         ("price <", "syntax error|incomplete"),
         ("1; DROP TABLE cells", "cannot be used"),
         ("price IN (SELECT value FROM facts)", "prohibited|not authorized"),

@@ -6,6 +6,7 @@ names its place is committed. The words are kept by trigrams, which serve Chines
 
 import datetime as dt
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,6 +161,11 @@ class Records:
             TableError: the condition cannot be read, or names a column that there is not.
         """
         number, columns = quoted(NUMBER), self.columns
+        bare = re.sub(r"'(?:[^']|'')*'", "", condition)
+        for name in re.findall(r'"([^"]*)"', bare):
+            if name.lower() not in map(str.lower, columns):  # SQLite would take it for a text
+                msg = f"the condition {condition!r} cannot be used: no such column: {name}"
+                raise TableError(msg + nearest(name, columns))
         self._base.set_authorizer(_may)
         try:
             found = self._base.execute(
