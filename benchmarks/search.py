@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # faiss's threads would spi
 
 import numpy as np
 
-from sensorium.search.records import Records
+from sensorium.search.storage import Storage
 from sensorium.search.vectors import Vectors, unit
 
 TOP = 10
@@ -83,13 +83,10 @@ def timed(searches: dict[str, Callable[[Any], Any]], queries: Any, rounds: int) 
 def cold(folder: Path, vectors: Any) -> float:
     """Time a new process that opens an index of these vectors; no model is needed for it."""
     width = vectors.shape[1]
-    file = "vectors-0.f32"
-    facts = {"column": None, "count": len(vectors), "file": file, "key": None, "model": "",
-             "rows": len(vectors), "width": width}  # fmt: skip
-    records = Records.create(folder / "records.sqlite", ["name"], facts)
-    with records.changing():
-        records.add((str(n), n, [f"row {n}"], f"row {n}") for n in range(len(vectors)))
-    records.close()
+    (folder / "records.sqlite").unlink(missing_ok=True)
+    Storage.create(folder, ["name"], width, {"column": None, "key": None, "model": ""})
+    rows = [(str(n), [f"row {n}"], f"row {n}") for n in range(len(vectors))]
+    Storage(folder).put(rows, dict(enumerate(vectors)))
     (folder / "index.json").write_text(json.dumps({"format": 1}))
     times = []
     for _ in range(3):

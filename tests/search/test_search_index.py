@@ -11,8 +11,7 @@ import sensorium as sm
 from sensorium import encoders, fusion
 from sensorium.core.errors import ArtifactError, PartError, TableError
 from sensorium.core.faults import Ledger
-from sensorium.search import Index
-from sensorium.search import index as index_module
+from sensorium.search import Index, storage
 
 INPUTS = {"photo": sm.Image(size=24), "review": sm.Text(max_tokens=16), "price": sm.Number()}
 
@@ -164,7 +163,7 @@ def test_rows_are_added_updated_and_deleted(
 def test_what_was_deleted_gives_its_place_back(
     model: sm.Model, table: sm.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_module, "LEFT", 10)
+    monkeypatch.setattr(storage, "LEFT", 10)
     index = Index.of(model, table, out=tmp_path / "index")
     kept = keys(index.search({"price": 3.0}, where="mood = 'glad'", top=100))
     index.delete(where="mood <> 'glad'")

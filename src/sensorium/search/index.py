@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
 from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Ledger
@@ -27,19 +27,13 @@ from sensorium.preprocess import Shelf
 from sensorium.search.embed import STEP, embedded, embedded_query
 from sensorium.search.hits import Hit, Pair, by_rank, joined
 from sensorium.search.keys import cells_of, check_names, keys_of, words_of
-from sensorium.search.records import Records
 from sensorium.search.sheet import sheet
-from sensorium.search.vectors import Vectors
+from sensorium.search.storage import Ids, Storage
 
 INDEX = "index.json"
-RECORDS = "records.sqlite"
 FORMAT = 1
 DEEP = 10
 """Of each way to rank, so many times more rows are joined than are wanted."""
-LEFT = 1_000
-"""Beyond so many vectors that no row has any more, and more than are in use, the file is packed."""
-
-Ids = Int64[np.ndarray, " _"]
 Matrix = Float32[np.ndarray, " _ width"]
 
 
@@ -56,13 +50,12 @@ class Index:
 
     def __init__(self, folder: Path, model: Model | None = None) -> None:
         self.folder = folder
-        self._records = Records(folder / RECORDS)
+        self._storage = Storage(folder)
+        self._records = self._storage.records
         facts = self._records.facts
         self.column: str | None = facts["column"]
         self.key: str | None = facts["key"]
         self._model = model
-        self._lying: tuple[Ids, Ids] | None = None
-        self._open: Vectors | None = None
         if model is not None and model.fingerprint != facts["model"]:
             msg = (
                 f"{folder} was made by another model; search it with the one in {folder / 'model'}"
@@ -106,18 +99,10 @@ class Index:
             msg = f"{folder} is not empty; name a new folder, or open it as an index and add to it"
             raise ArtifactError(msg)
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {
-            "column": column,
-            "count": 0,
-            "file": "vectors-0.f32",
-            "key": key,
-            "model": model.fingerprint,
-            "rows": 0,
-            "width": model.fusion.width,
-        }
+        facts = {"column": column, "key": key, "model": model.fingerprint}
         try:
             model.save(folder / "model")
-            Records.create(folder / RECORDS, table.columns, facts).close()
+            Storage.create(folder, table.columns, model.fusion.width, facts)
             index = cls(folder, model)
             index.add(table, ledger=ledger, on_row=on_row)
             text = json.dumps({"format": FORMAT, "column": column, "key": key}, ensure_ascii=False)
@@ -221,10 +206,7 @@ class Index:
         if lost:
             raise TableError(all_at_once("These rows are not in the index:", lost))
         gone = sorted({*found.values(), *(self._records.where(where).tolist() if where else ())})
-        with self._records.changing():
-            self._records.remove(gone)
-            self._pack()
-        self._forget()
+        self._storage.drop(gone)
         return len(gone)
 
     def _keys(self, table: Table) -> list[str]:
@@ -245,43 +227,12 @@ class Index:
         shelf = Shelf.of(self.model.prep, table, ledger, on_row=on_row)
         there, vectors = embedded(self.model, self.column, shelf)
         columns = [cells_of(self.model.prep, table, name) for name in self.columns]
-        with self._records.changing():
-            self._records.remove(list(replaced.values()))
-            places: dict[int, int] = {}
-            if len(there):
-                stored = self._vectors().append(vectors).tolist()
-                places = dict(zip(shelf.kept[there].tolist(), stored, strict=True))
-            rows = zip(keys, zip(*columns, strict=True), strict=True)
-            self._records.add(
-                (key, places.get(number), cells, words_of(self.model.schema, self.columns, cells))
-                for number, (key, cells) in enumerate(rows)
-            )
-            facts = self._records.facts
-            self._records.note(
-                {"count": facts["count"] + len(places), "rows": facts["rows"] + len(keys)}
-            )
-            self._pack()
-        self._forget()
-
-    def _pack(self) -> None:
-        """Write the vectors that are in use to a new file, when most are not."""
-        facts = self._records.facts
-        _, places = self._records.places()
-        if facts["count"] - len(places) <= max(LEFT, len(places)):
-            return
-        old = self._vectors()
-        number = int(facts["file"].split("-")[1].split(".")[0]) + 1
-        fresh = Vectors(self.folder / f"vectors-{number}.f32", old.width)
-        if len(places):
-            fresh.append(old.matrix[places])
-        self._records.move(dict(zip(places.tolist(), range(len(places)), strict=True)))
-        self._records.note({"file": fresh.file.name, "count": len(places)})
-
-    def _forget(self) -> None:
-        self._lying = None
-        for file in self.folder.glob("vectors-*.f32"):
-            if file.name != self._records.facts["file"]:
-                file.unlink(missing_ok=True)
+        rows = zip(keys, zip(*columns, strict=True), strict=True)
+        self._storage.put(
+            [(key, cells, words_of(self.model.schema, self.columns, cells)) for key, cells in rows],
+            dict(zip(shelf.kept[there].tolist(), vectors, strict=True)),
+            list(replaced.values()),
+        )
 
     # --- searching --------------------------------------------------------------------------------
 
@@ -317,7 +268,7 @@ class Index:
         found: list[dict[int, float]] = []
         if cells:
             vector = embedded_query(self.model, self.column, cells)
-            near, similar = self._like(vector, top * DEEP if words else top, allowed)
+            near, similar = self._storage.nearest(vector, top * DEEP if words else top, allowed)
             found.append(dict(zip(near[0].tolist(), similar[0].tolist(), strict=True)))
         if words:
             found.append(self._speaking(words, top * DEEP, allowed))
@@ -335,7 +286,7 @@ class Index:
             msg = f"the index holds vectors of {width} numbers, the query has {vectors.shape}"
             raise PartError(msg)
         allowed = None if where is None else self._records.where(where)
-        ids, similar = self._like(vectors, top, allowed)
+        ids, similar = self._storage.nearest(vectors, top, allowed)
         key_of = {one: key for one, (key, _) in self._each(np.unique(ids).tolist())}
         return [[key_of[one] for one in row] for row in ids.tolist()], similar
 
@@ -346,9 +297,9 @@ class Index:
             least: the least similarity.
             where: compare only rows for which a condition holds.
         """
-        ids, places = self._chosen(None if where is None else self._records.where(where))
-        matrix, found = self._vectors().matrix[places], []
-        for start in range(0, len(places), STEP):
+        ids, matrix = self._storage.vectors(None if where is None else self._records.where(where))
+        found = []
+        for start in range(0, len(ids), STEP):
             similar = matrix[start : start + STEP] @ matrix[start:].T
             for down, across in np.argwhere(np.triu(similar >= least, 1)).tolist():
                 found.append((float(similar[down, across]), start + down, start + across))
@@ -370,29 +321,6 @@ class Index:
             some = set(allowed.tolist())
             ids = [one for one in ids if one in some]
         return {one: by_rank(rank) for rank, one in enumerate(ids, 1)}
-
-    def _like(
-        self, queries: Matrix, top: int, allowed: Ids | None
-    ) -> tuple[Int64[np.ndarray, " queries found"], Float32[np.ndarray, " queries found"]]:
-        ids, places = self._chosen(allowed)
-        found, similar = self._vectors().nearest(queries, top, places)
-        return ids[np.searchsorted(places, found)], similar
-
-    def _chosen(self, allowed: Ids | None) -> tuple[Ids, Ids]:
-        if self._lying is None or self._records.changed_elsewhere():
-            self._lying = self._records.places()
-        ids, places = self._lying
-        if allowed is None:
-            return ids, places
-        some = np.isin(ids, allowed)
-        return ids[some], places[some]
-
-    def _vectors(self) -> Vectors:
-        facts = self._records.facts
-        file, count = self.folder / facts["file"], int(facts["count"])
-        if self._open is None or (self._open.file, self._open.count) != (file, count):
-            self._open = Vectors(file, facts["width"], count)
-        return self._open
 
     def _each(self, ids: Sequence[int]) -> Iterator[tuple[int, tuple[str, dict[str, Any]]]]:
         yield from zip(ids, self._records.rows(ids), strict=True)
