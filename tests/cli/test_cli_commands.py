@@ -131,6 +131,22 @@ def test_index_and_search_find_rows(
     assert len(sensorium.Index.open(out)) == 96
     with pytest.raises(PlanError, match="write NAME=CELL"):
         run("search", out, "--like", "photo")
+    with pytest.raises(PlanError, match="--duplicates compares all rows"):
+        run("search", out, "quiet", "--duplicates", "0.9")
+    with pytest.raises(PlanError, match="leave them out"):
+        run("index", str(fitted[0]), table, "--out", out, "--update", "--column", "photo")
+
+
+def test_search_shows_columns_of_any_name_and_form(
+    fitted: tuple[Path, str], tmp_path: Path
+) -> None:
+    table, out = tmp_path / "t.csv", str(tmp_path / "index")
+    table.write_text("price,score,key\n1,7,a\ndear,8,b\n", encoding="utf-8")
+    run("index", str(fitted[0]), str(table), "--out", out)
+    found = list(csv.DictReader(run("search", out, "a b").splitlines()))
+    assert {(row["key"], row["row key"], row["row score"]) for row in found} == {
+        ("0", "a", "7"), ("1", "b", "8")
+    }  # fmt: skip
 
 
 def test_doctor_looks_at_the_machine_and_at_a_run(fitted: tuple[Path, str]) -> None:

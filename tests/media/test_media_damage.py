@@ -6,6 +6,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 
 from sensorium.core.errors import CellError
 from sensorium.media import read_picture
+from sensorium.media.intact import _may_be_progressive
 
 PHOTO = smooth(90, 70)
 WHOLE: dict[str, Callable[[], bytes]] = {
@@ -194,3 +196,15 @@ def test_a_pillow_picture_that_turns_out_damaged_is_named() -> None:
     opened: Any = Image.open(io.BytesIO(data[: len(data) // 2]))
     with pytest.raises(CellError, match="damaged PNG picture"):
         read_picture(opened, 32)
+
+
+def test_a_progressive_jpeg_cannot_hide_behind_odd_markers(tmp_path: Path) -> None:
+    file = tmp_path / "p.jpg"
+    Image.new("RGB", (16, 16)).save(file, progressive=True)
+    data = file.read_bytes()
+    assert _may_be_progressive(data)
+    assert _may_be_progressive(b"\xff\xd8\xff\x00\x00\x06\xff\xfe\x00\x04\xff\xc0" + data[2:])
+    assert _may_be_progressive(b"\xff\xd8\xff\xe0\x00\x00" + data[2:])
+    assert _may_be_progressive(b"\xff\xd8\xff\xff\xff" + data[3:]), "fill bytes are passed over"
+    Image.new("RGB", (16, 16)).save(file)
+    assert not _may_be_progressive(file.read_bytes())

@@ -100,6 +100,8 @@ def test_quantile_targets_beyond_the_training_range_keep_their_value() -> None:
     scaled = scaling(far)
     assert (np.diff(scaled) > 0).all()
     assert np.abs(scaled).max() < 15, "an outlier stays near"
+    assert np.isfinite(scaling(np.array([-1e308, 1e308]))).all()
+    assert np.isfinite(scaling.inverse(np.array([-800.0, 800.0]))).all()
     assert scaling.inverse(scaled) == pytest.approx(far, rel=1e-9, abs=1e-9)
 
 

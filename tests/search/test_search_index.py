@@ -1,5 +1,6 @@
 """The index: what goes in is found, in every way; what fails leaves all as it was."""
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,10 @@ def test_words_find_texts_whatever_their_script(index: Index, table: sm.Table) -
     for words in ("quiet", "安静", "QUIET slow"):
         assert set(keys(index.search(words=words, top=50))) == calm
     assert index.search(words="nowhere to be read") == []
+    assert keys(index.search(words="quiet, slow!", top=50)) == keys(
+        index.search(words="quiet slow", top=50)
+    )
+    assert set(keys(index.search(words='a "quiet" OR NEAR(x\x00', top=50))) == calm
     assert len(index.search(words="quiet", where="price < 10", top=50)) < len(calm)
 
 
@@ -121,6 +126,17 @@ def test_numbers_are_compared_as_numbers_however_they_are_written(model: sm.Mode
     index = Index.of(model, sm.read(rows))
     assert keys(index.search({"price": 9}, where="price < 100")) == ["0"]
     assert keys(index.search({"price": 9}, where="id = 'b' AND price > 1000")) == ["1"]
+
+
+def test_cells_of_every_sort_are_kept_or_say_nothing(model: sm.Model) -> None:
+    many = {"id": 2**63, "key": "k", "place": 1, "it's \"it\"": 5, "tags": ["a", "b"],
+            "array": np.zeros(3), "when": dt.timedelta(days=1), "raw": b"\x00",
+            "price": 3.0}  # fmt: skip
+    index = Index.of(model, sm.read([many, {**many, "place": 2}]))
+    hit = index.search({"price": 3.0}, where='place = 2 AND "it\'s ""it""" = 5')[0]
+    assert hit.key == "1"
+    assert hit.row == {**many, "place": 2, "id": str(2**63), "tags": '["a", "b"]', "array": None,
+                       "when": "1 day, 0:00:00"}  # fmt: skip
 
 
 # --- changing ---------------------------------------------------------------------------------
@@ -206,6 +222,54 @@ def test_a_change_that_fails_changes_nothing(
     assert len(index) == 53
 
 
+def test_two_writers_do_not_step_on_each_other(
+    model: sm.Model, table: sm.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LEFT", 10)
+    first = Index.of(model, table.slice(0, 20), out=tmp_path / "index")
+    second = Index.open(first.folder)
+    first.add(table.slice(20, 24))
+    second.add(table.slice(24, 28))
+    assert keys(first.search(words="27", top=1)) is not None
+    assert len(first.search({"price": 3.0}, top=100)) == 28, "sees what the other wrote"
+    second.delete(where="price > 5")
+    assert [file.name for file in first.folder.glob("vectors-*")] == ["vectors-1.f32"]
+    first._storage._forget()
+    left = len(first)
+    assert len(first.search({"price": 3.0}, top=100)) == left == len(second)
+    first.add(table.slice(28, 32))
+    assert len(second.search({"price": 3.0}, top=100)) == left + 4
+    assert len(set(keys(second.search({"price": 3.0}, top=100)))) == left + 4
+
+
+def test_a_key_that_was_deleted_is_not_another_rows(
+    model: sm.Model, table: sm.Table, tmp_path: Path
+) -> None:
+    rows = [dict(row, name=f"r{n}") for n, row in enumerate(table)]
+    named = sm.read(rows).with_folder(table.folder)
+    first = Index.of(model, named.slice(0, 12), key="name", out=tmp_path / "index")
+    second = Index.open(first.folder)
+    second.delete("r11")
+    second.add(named.slice(12, 13))
+    first.update(named.slice(11, 12))
+    assert {"r11", "r12"} <= set(keys(first.search({"price": 3.0}, top=100)))
+    assert first.delete("r1") == 1, "one key, not its letters"
+    assert len(first) == 12
+
+
+def test_a_row_that_goes_during_a_search_is_left_out(index: Index, monkeypatch: Any) -> None:
+    best = keys(index.search({"price": 3.0}, top=3))
+    rows = type(index._records).rows
+    other = Index.open(index.folder)
+
+    def late(records: Any, ids: Any) -> Any:
+        other.delete(best[:1])
+        return rows(records, ids)
+
+    monkeypatch.setattr(type(index._records), "rows", late)
+    assert keys(index.search({"price": 3.0}, top=3)) == best[1:]
+
+
 # --- what is missing, damaged or wrong --------------------------------------------------------
 
 
@@ -228,6 +292,7 @@ def test_rows_without_the_cell_are_found_by_words_alone(
     [
         ("pric < 3", "no such column: pric.*did you mean 'price'"),
         ('"pric" < 3', "no such column: pric.*did you mean 'price'"),
+        ('"PRIÇE" < 3', "no such column: PRIÇE"),
         ("price <", "syntax error|incomplete"),
         ("1; DROP TABLE cells", "cannot be used"),
         ("price IN (SELECT value FROM facts)", "prohibited|not authorized"),
@@ -269,7 +334,7 @@ def test_folders_that_are_no_index_are_refused(index: Index, model: sm.Model, ta
                                                tmp_path: Path) -> None:  # fmt: skip
     with pytest.raises(ArtifactError, match="is no index"):
         Index.open(tmp_path / "nowhere")
-    with pytest.raises(ArtifactError, match="not empty"):
+    with pytest.raises(ArtifactError, match="is taken"):
         Index.of(model, table, out=index.folder)
     (index.folder / "records.sqlite").write_bytes(b"no base" * 100)
     with pytest.raises(ArtifactError, match="not the records of an index"):
@@ -285,6 +350,10 @@ def test_keys_must_name_rows(model: sm.Model, table: sm.Table, tmp_path: Path) -
         Index.of(model, sm.read(rows), key="nam")
     with pytest.raises(TableError, match="differ only in case"):
         Index.of(model, sm.read([{"price": 1.0, "Price": 2.0}]))
+    with pytest.raises(TableError, match="column 'sensorium row' of its own"):
+        Index.of(model, sm.read([{"price": 1.0, "Sensorium Row": 2}]))
+    with pytest.raises(PartError, match="top must be at least 1"):
+        Index.of(model, table).search({"price": 1.0}, top=0)
     whole = Index.of(model, table)
     with pytest.raises(TableError, match=r"(?s)lacks columns of the index.*'clip'"):
         whole.add(sm.read([{"price": 1.0}]))

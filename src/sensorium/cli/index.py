@@ -27,10 +27,13 @@ def index(
 ) -> None:
     """Embed the rows of a table and keep vectors, words and cells, to be searched."""
     from sensorium.cli.folders import model_in
+    from sensorium.core.errors import PlanError
     from sensorium.core.faults import Ledger
     from sensorium.model import load
     from sensorium.search import Index
 
+    if update and (column or key):
+        raise PlanError("--update keeps the column and the key of the index: leave them out")
     loaded = load(model_in(model))
     rows, ledger = table_of(table, loaded), Ledger()
     console = Console(stderr=True)

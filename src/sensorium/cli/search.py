@@ -34,6 +34,8 @@ def search(
     """Find rows by what they are like, by their words, and by conditions."""
     from sensorium.search import Index
 
+    if duplicates is not None and (words or like or sheet):
+        raise PlanError("--duplicates compares all rows: leave words, --like and --sheet out")
     found = Index.open(index)
     if duplicates is not None:
         pairs = found.near_duplicates(duplicates, where=where)
@@ -43,10 +45,11 @@ def search(
     hits = found.search(cells, words=words, where=where, top=top)
     if sheet is not None:
         asked = [*([words] if words else []), *(like or []), *([where] if where else [])]
+        sheet.parent.mkdir(parents=True, exist_ok=True)
         sheet.write_text(found.sheet(hits, ", ".join(asked)), encoding="utf-8")
         typer.echo(f"{len(hits)} rows in {sheet}")
     if sheet is None or out is not None:
-        write_table([_line(hit) for hit in hits], out)
+        write_table(_lines(hits), out)
 
 
 def _cells(pairs: list[str] | None) -> dict[str, Any]:
@@ -57,9 +60,28 @@ def _cells(pairs: list[str] | None) -> dict[str, Any]:
     return dict(pair.split("=", 1) for pair in pairs or [])
 
 
-def _line(hit: Any) -> dict[str, Any]:
-    shown = {name: None if isinstance(cell, bytes) else cell for name, cell in hit.row.items()}
-    return {"key": hit.key, "score": round(hit.score, 4), **shown}
+def _lines(hits: list[Any]) -> list[dict[str, Any]]:
+    names = list(dict.fromkeys(name for hit in hits for name in hit.row))
+    mixed = {name for name in names if len({_form(hit.row[name]) for hit in hits} - {None}) > 1}
+    return [
+        {"key": hit.key, "score": round(hit.score, 4)}
+        | {_title(name): _shown(hit.row[name], name in mixed) for name in names}
+        for hit in hits
+    ]
+
+
+def _form(cell: Any) -> type | None:
+    return None if cell is None else str if isinstance(cell, str) else float
+
+
+def _title(name: str) -> str:
+    return f"row {name}" if name in {"key", "score"} else name
+
+
+def _shown(cell: Any, as_text: bool) -> Any:
+    if cell is None or isinstance(cell, bytes):
+        return None
+    return str(cell) if as_text else cell
 
 
 def _pair(pair: Any) -> dict[str, Any]:

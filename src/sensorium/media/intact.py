@@ -62,6 +62,8 @@ def _may_be_progressive(data: bytes) -> bool:
             return False
         alone = marker in {0x01, 0xFF} or 0xD0 <= marker <= 0xD9
         length = 0 if alone else int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == 0x00 or (length < 2 and not alone):
+            return True
         place += 1 if marker == 0xFF else 2 + length
     return True
 

@@ -15,6 +15,7 @@ from jaxtyping import Float64
 Floats = Float64[np.ndarray, " *shape"]
 LIMIT = 1e6
 KNOTS = 256
+MOST = float(np.finfo(np.float64).max)
 
 
 class Scaling(ABC):
@@ -131,17 +132,21 @@ class Quantile(Scaling):
         knots, ranks = np.array(self.knots), self._ranks
         rising = np.interp(values, knots, ranks)
         falling = np.interp(-values, -knots[::-1], -ranks[::-1])
-        beyond = _log((values - np.clip(values, knots[0], knots[-1])) / self._slope)
+        with np.errstate(over="ignore"):
+            steps = (values - np.clip(values, knots[0], knots[-1])) / self._slope
+        beyond = _log(np.clip(steps, -MOST, MOST))
         return np.asarray(_normal((rising - falling) / 2) + beyond)
 
     def inverse(self, values: Floats) -> Floats:
         """Scale back."""
         values = np.asarray(values)
         low, high = _normal(self._ranks[[0, -1]])
-        inside = np.clip(values, low, high)
+        inside = np.asarray(np.clip(values, low, high))
         ranks = torch.special.ndtr(torch.from_numpy(inside)).numpy()
         found = np.interp(ranks, self._ranks, self.knots)
-        return np.asarray(found + _power(values - inside) * self._slope)
+        with np.errstate(over="ignore"):
+            beyond = _power(values - inside) * self._slope
+        return np.asarray(np.clip(found + beyond, -MOST, MOST))
 
     @property
     def _slope(self) -> float:

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,8 @@ class Index:
         self.column: str | None = facts["column"]
         self.key: str | None = facts["key"]
         self._model = model
-        if model is not None and model.fingerprint != facts["model"]:
-            msg = (
-                f"{folder} was made by another model; search it with the one in {folder / 'model'}"
-            )
-            raise ArtifactError(msg)
+        if model is not None:
+            self._check_model()
 
     @classmethod
     def of(
@@ -95,8 +92,9 @@ class Index:
             raise PartError(msg)
         check_names(table.columns, key)
         folder = Path(tempfile.mkdtemp(prefix="sensorium-") if out is None else out)
-        if out is not None and folder.exists() and any(folder.iterdir()):
-            msg = f"{folder} is not empty; name a new folder, or open it as an index and add to it"
+        taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+        if out is not None and taken:
+            msg = f"{folder} is taken; name a new folder, or open it (--update) if it is an index"
             raise ArtifactError(msg)
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"column": column, "key": key, "model": model.fingerprint}
@@ -130,7 +128,10 @@ class Index:
         if not (folder / INDEX).is_file():
             msg = f"{folder} is no index: it holds no {INDEX}; make one with `sensorium index`"
             raise ArtifactError(msg)
-        found = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("format")
+        try:
+            found = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("format")
+        except (ValueError, AttributeError):
+            found = "torn"
         if found != FORMAT:
             msg = f"{folder} has format {found!r}, this version reads {FORMAT}; make it anew"
             raise ArtifactError(msg)
@@ -169,12 +170,7 @@ class Index:
         Errors:
             TableError: keys that are there already, missing or twice; columns that are not there.
         """
-        keys = self._keys(table)
-        known = self._records.ids_of(keys)
-        if known:
-            title = f"{len(known):,} of the rows are in the index already (update them instead):"
-            raise TableError(all_at_once(title, [f"key {key!r}" for key in known]))
-        self._write(table, keys, {}, ledger, on_row)
+        self._write(table, ledger, on_row, replace=False)
 
     def update(
         self,
@@ -191,8 +187,7 @@ class Index:
         if self.key is None:
             msg = "the rows of this index have numbers, no keys; make it with key= to update rows"
             raise TableError(msg)
-        keys = self._keys(table)
-        self._write(table, keys, self._records.ids_of(keys), ledger, on_row)
+        self._write(table, ledger, on_row, replace=True)
 
     def delete(self, keys: Iterable[str] = (), *, where: str | None = None) -> int:
         """Take rows out, by their keys, or all for which a condition holds; give how many.
@@ -200,39 +195,40 @@ class Index:
         Errors:
             TableError: keys that are not there (then none is deleted), or a faulty condition.
         """
-        keys = list(map(str, keys))
-        found = self._records.ids_of(keys)
-        lost = [f"key {key!r}" for key in keys if key not in found]
-        if lost:
-            raise TableError(all_at_once("These rows are not in the index:", lost))
-        gone = sorted({*found.values(), *(self._records.where(where).tolist() if where else ())})
-        self._storage.drop(gone)
-        return len(gone)
-
-    def _keys(self, table: Table) -> list[str]:
-        lacking = [f"{name!r}" for name in self.columns if name not in table.columns]
-        if lacking:
-            raise TableError(all_at_once("The table lacks columns of the index:", lacking))
-        return keys_of(table, self.key, int(self._records.facts["rows"]))
+        names = [keys] if isinstance(keys, str) else list(map(str, keys))
+        return self._storage.drop(names, where)
 
     def _write(
         self,
         table: Table,
-        keys: Sequence[str],
-        replaced: Mapping[str, int],
         ledger: Ledger | None,
         on_row: Callable[[int], None] | None,
+        *,
+        replace: bool,
     ) -> None:
+        lacking = [f"{name!r}" for name in self.columns if name not in table.columns]
+        if lacking:
+            raise TableError(all_at_once("The table lacks columns of the index:", lacking))
+        keys = None if self.key is None else keys_of(table, self.key)
+        if keys is not None and not replace:
+            self._storage.refuse_known(keys)
+        self._check_model()
         table = table.with_schema(self.model.schema, partial=True)
         shelf = Shelf.of(self.model.prep, table, ledger, on_row=on_row)
         there, vectors = embedded(self.model, self.column, shelf)
         columns = [cells_of(self.model.prep, table, name) for name in self.columns]
-        rows = zip(keys, zip(*columns, strict=True), strict=True)
-        self._storage.put(
-            [(key, cells, words_of(self.model.schema, self.columns, cells)) for key, cells in rows],
-            dict(zip(shelf.kept[there].tolist(), vectors, strict=True)),
-            list(replaced.values()),
-        )
+        rows = [
+            (cells, words_of(self.model.schema, self.columns, cells))
+            for cells in zip(*columns, strict=True)
+        ]
+        numbers = shelf.kept[there].tolist()
+        self._storage.put(keys, rows, dict(zip(numbers, vectors, strict=True)), replace=replace)
+
+    def _check_model(self) -> None:
+        if self.model.fingerprint != self._records.facts["model"]:
+            where = self.folder / "model"
+            msg = f"{self.folder} was made by another model; search it with the one in {where}"
+            raise ArtifactError(msg)
 
     # --- searching --------------------------------------------------------------------------------
 
@@ -261,6 +257,9 @@ class Index:
             TableError: a cell of the query is damaged; a condition that cannot be used.
         """
         cells = {**(query or {}), **columns}
+        if top < 1:
+            msg = f"top must be at least 1, found {top}"
+            raise PartError(msg)
         if not cells and not words:
             msg = "nothing to search for: give cells of a row to be like (photo=...), or words"
             raise PartError(msg)
@@ -275,7 +274,7 @@ class Index:
         scores = found[0] if len(found) == 1 else joined([list(one) for one in found])
         ids = list(scores)[:top]
         rows = self._records.rows(ids)
-        return [Hit(key, scores[one], row) for one, (key, row) in zip(ids, rows, strict=True)]
+        return [Hit(key, scores[one], row) for one, (key, row) in rows.items()]
 
     def nearest(
         self, vectors: Matrix, *, top: int = 10, where: str | None = None
@@ -287,8 +286,8 @@ class Index:
             raise PartError(msg)
         allowed = None if where is None else self._records.where(where)
         ids, similar = self._storage.nearest(vectors, top, allowed)
-        key_of = {one: key for one, (key, _) in self._each(np.unique(ids).tolist())}
-        return [[key_of[one] for one in row] for row in ids.tolist()], similar
+        rows = self._records.rows(np.unique(ids).tolist())
+        return [[rows[one][0] for one in row] for row in ids.tolist()], similar
 
     def near_duplicates(self, least: float = 0.98, *, where: str | None = None) -> list[Pair]:
         """Find pairs of rows whose vectors are nearly the same, the nearest first.
@@ -304,11 +303,9 @@ class Index:
             for down, across in np.argwhere(np.triu(similar >= least, 1)).tolist():
                 found.append((float(similar[down, across]), start + down, start + across))
         found.sort(key=lambda pair: (-pair[0], pair[1:]))
-        key_of = {one: key for one, (key, _) in self._each(ids.tolist())} if found else {}
-        return [
-            Pair(key_of[int(ids[down])], key_of[int(ids[across])], similarity)
-            for similarity, down, across in found
-        ]
+        rows = self._records.rows(ids[[n for _, *pair in found for n in pair]].tolist())
+        named = [(rows.get(int(ids[a])), rows.get(int(ids[b])), near) for near, a, b in found]
+        return [Pair(a[0], b[0], similarity) for a, b, similarity in named if a and b]
 
     def sheet(self, hits: Sequence[Hit], title: str = "Search") -> str:
         """Lay hits out as a page: pictures, players, curves and words. Self-contained HTML."""
@@ -321,6 +318,3 @@ class Index:
             some = set(allowed.tolist())
             ids = [one for one in ids if one in some]
         return {one: by_rank(rank) for rank, one in enumerate(ids, 1)}
-
-    def _each(self, ids: Sequence[int]) -> Iterator[tuple[int, tuple[str, dict[str, Any]]]]:
-        yield from zip(ids, self._records.rows(ids), strict=True)

@@ -6,24 +6,24 @@ from typing import Any
 from sensorium.core.errors import TableError, all_at_once, nearest
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Schema
+from sensorium.data.sample import is_missing
 from sensorium.data.table import Table
 from sensorium.preprocess import Preprocess
+from sensorium.search.records import NUMBER
 
 
-def keys_of(table: Table, key: str | None, first: int) -> list[str]:
+def keys_of(table: Table, key: str) -> list[str]:
     """Name the rows of a table.
 
     Args:
         table: the rows.
-        key: the column that names them; None counts them.
-        first: where counting begins.
+        key: the column that names them.
 
     Errors:
         TableError: keys that are missing or twice; it names them all.
     """
-    if key is None:
-        return [str(first + number) for number in range(len(table))]
-    keys = ["" if cell is None else str(cell) for cell in table.cells(key)]
+    cells = table.with_schema(None).cells(key)
+    keys = ["" if is_missing(cell) else str(cell) for cell in cells]
     first_of: dict[str, int] = {}
     faults = []
     for number, name in zip(table.row_ids, keys, strict=True):
@@ -69,6 +69,9 @@ def check_names(columns: Sequence[str], key: str | None) -> None:
     """
     if key is not None and key not in columns:
         msg = f"the table has no column {key!r}{nearest(key, columns)} to name its rows"
+        raise TableError(msg)
+    if NUMBER in map(str.lower, columns):
+        msg = f"the index keeps a column {NUMBER!r} of its own; rename the table's"
         raise TableError(msg)
     seen: dict[str, str] = {}
     twice = []

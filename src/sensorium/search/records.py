@@ -8,8 +8,10 @@ import datetime as dt
 import json
 import re
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from sensorium.core.errors import ArtifactError, TableError, nearest
 
 Ids = Int64[np.ndarray, " _"]
 
+PATIENCE = 60.0
+"""So long a change waits for another process to finish its own, seconds."""
 SHORTEST = 3
 """Shorter runs of characters have no trigram; they are looked for letter by letter."""
 NUMBER = "sensorium row"
@@ -27,7 +31,9 @@ NUMBER = "sensorium row"
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE records (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, place INTEGER UNIQUE);
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, place INTEGER UNIQUE
+);
 CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'trigram');
 """
 
@@ -44,11 +50,15 @@ class Records:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._base = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._base = sqlite3.connect(file, isolation_level=None, timeout=PATIENCE)
+        self._base.execute("PRAGMA cache_spill = OFF")  # others can read until a change commits
         self._version = -1
         try:
             self.facts = self._read_facts()
         except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                msg = f"{file} is being written by another process; try again when it is done"
+                raise ArtifactError(msg) from error
             msg = f"{file} is not the records of an index ({error}); make the index anew"
             raise ArtifactError(msg) from error
 
@@ -141,6 +151,10 @@ class Records:
             found |= {key: int(row[0])} if row else {}
         return found
 
+    def count_placed(self) -> int:
+        """Count the rows that have a vector."""
+        return int(self._base.execute("SELECT count(place) FROM records").fetchone()[0])
+
     def places(self) -> tuple[Ids, Ids]:
         """Give the ids of the rows that have a vector, and its place; by rising place."""
         statement = "SELECT id, place FROM records WHERE place IS NOT NULL ORDER BY place"
@@ -161,15 +175,11 @@ class Records:
             TableError: the condition cannot be read, or names a column that there is not.
         """
         number, columns = quoted(NUMBER), self.columns
-        bare = re.sub(r"'(?:[^']|'')*'", "", condition)
-        for name in re.findall(r'"([^"]*)"', bare):
-            if name.lower() not in map(str.lower, columns):  # SQLite would take it for a text
-                msg = f"the condition {condition!r} cannot be used: no such column: {name}"
-                raise TableError(msg + nearest(name, columns))
+        _check_quoted(condition, columns)
         self._base.set_authorizer(_may)
         try:
             found = self._base.execute(
-                f"SELECT {number} FROM cells WHERE ({condition}) ORDER BY 1"  # noqa: S608
+                f"SELECT {number} FROM cells WHERE ({condition}\n) ORDER BY 1"  # noqa: S608
             ).fetchall()
         except (sqlite3.DatabaseError, sqlite3.Warning) as error:
             said = str(error)
@@ -184,11 +194,12 @@ class Records:
     def speaking(self, words: str, most: int) -> list[int]:
         """Find the rows whose texts hold some of the words, the best first (BM25).
 
-        Words of one or two characters have no trigram: the rows that hold them come after.
+        Words of one or two characters have no trigram: in scripts without spaces the rows that
+        hold them come after; in others they are looked for only where there is no longer word.
         """
-        parts = [piece for word in words.split() for piece in pieces(word)]
+        parts = [piece for word in re.findall(r"\w+", words) for piece in pieces(word)]
         long = [f'"{part}"' for part in parts if len(part) >= SHORTEST]
-        short = [part.replace('"', "") for part in parts if len(part) < SHORTEST]
+        short = [p for p in parts if len(p) < SHORTEST and (not long or _is_spaceless(p))]
         found: dict[int, None] = {}
         if long:
             statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?"
@@ -199,23 +210,42 @@ class Records:
             found |= dict.fromkeys(one for (one,) in self._base.execute(statement, (part, most)))
         return list(found)[:most]
 
-    def rows(self, ids: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
-        """Give the key and the cells of some rows."""
-        names, found = self.columns, []
+    def rows(self, ids: Iterable[int]) -> dict[int, tuple[str, dict[str, Any]]]:
+        """Give the key and the cells of some rows, by id; rows that are gone are left out."""
+        names = self.columns
         both = f"records JOIN cells ON cells.{quoted(NUMBER)} = records.id"
         statement = f"SELECT records.key, cells.* FROM {both} WHERE records.id = ?"  # noqa: S608
+        found = {}
         for one in ids:
-            key, _, *cells = self._base.execute(statement, (one,)).fetchone()
-            found.append((key, dict(zip(names, cells, strict=True))))
+            for key, _, *cells in self._base.execute(statement, (one,)):
+                found[one] = key, dict(zip(names, cells, strict=True))
         return found
 
 
 def pieces(word: str) -> list[str]:
     """Cut a run without spaces in scripts that have none into trigrams; leave other words whole."""
-    word = word.replace('"', "")
-    if len(word) <= SHORTEST or word.isascii() or not any(sign >= "\u2e80" for sign in word):
-        return [word] if word else []
+    if len(word) <= SHORTEST or not _is_spaceless(word):
+        return [word]
     return [word[start : start + SHORTEST] for start in range(len(word) - SHORTEST + 1)]
+
+
+def _is_spaceless(word: str) -> bool:
+    return any(sign >= "\u2e80" for sign in word)
+
+
+def _check_quoted(condition: str, columns: Sequence[str]) -> None:
+    """Refuse quoted names that are no columns: SQLite would take them for texts."""
+    known = {_folded(name) for name in (*columns, "cells")}
+    for part in re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""", condition):
+        name = part[1:-1].replace('""', '"')
+        if part[0] == '"' and _folded(name) not in known:
+            msg = f"the condition {condition!r} cannot be used: no such column: {name}"
+            raise TableError(msg + nearest(name, columns))
+
+
+def _folded(name: str) -> str:
+    """Fold case as SQLite does: of ASCII letters only."""
+    return "".join(sign.lower() if sign.isascii() else sign for sign in name)
 
 
 def quoted(name: str) -> str:
@@ -224,13 +254,16 @@ def quoted(name: str) -> str:
 
 
 def kept(cell: Any) -> Any:
-    """Turn a cell into what SQLite can hold: numbers, text, bytes; None for arrays and pictures."""
+    """Turn a cell into what SQLite can hold: numbers, text, bytes; None for arrays and pictures.
+
+    Lists and dicts become JSON text.
+    """
     if isinstance(cell, np.generic):
         cell = cell.item()
-    if isinstance(cell, float) and np.isnan(cell):
-        return None
+    if isinstance(cell, int) and not -(2**63) <= cell < 2**63:
+        return str(cell)
     if cell is None or isinstance(cell, str | bytes | int | float):
-        return cell
+        return None if isinstance(cell, float) and np.isnan(cell) else cell
     if isinstance(cell, dt.date | dt.time):
         return cell.isoformat()
     if isinstance(cell, list | tuple | dict):
@@ -238,7 +271,7 @@ def kept(cell: Any) -> Any:
             return json.dumps(cell, ensure_ascii=False)
         except TypeError:
             return None
-    return str(cell) if isinstance(cell, Path) else None
+    return str(cell) if isinstance(cell, Path | dt.timedelta | uuid.UUID | Decimal) else None
 
 
 def _may(action: int, first: str | None, *_: Any) -> int:

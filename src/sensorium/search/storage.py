@@ -3,13 +3,14 @@
 It knows ids, keys, cells and vectors, and nothing of models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from sensorium.core.errors import TableError, all_at_once
 from sensorium.search.records import Records
 from sensorium.search.vectors import Vectors
 
@@ -47,40 +48,72 @@ class Storage:
 
     def put(
         self,
-        rows: Sequence[tuple[str, Sequence[Any], str]],
+        keys: Sequence[str] | None,
+        rows: Sequence[tuple[Sequence[Any], str]],
         vectors: Mapping[int, Float32[np.ndarray, " width"]],
-        replaced: Sequence[int] = (),
+        *,
+        replace: bool = False,
     ) -> None:
         """Add rows.
 
         Args:
-            rows: key, cells and words of each.
+            keys: their names; None counts them on.
+            rows: cells and words of each.
             vectors: those that there are, by the number of their row in ``rows``.
-            replaced: the ids of rows to forget at the same time.
+            replace: forget the rows that have these keys now; else they are refused.
+
+        Errors:
+            TableError: keys that are there already.
         """
         with self.records.changing():
-            self.records.remove(replaced)
+            facts = self.records.facts
+            if keys is None:
+                keys = [str(facts["rows"] + number) for number in range(len(rows))]
+            if replace:
+                self.records.remove(list(self.records.ids_of(keys).values()))
+            self.refuse_known(keys)
             places: dict[int, int] = {}
             if vectors:
                 stored = self._vectors().append(np.stack(list(vectors.values())))
                 places = dict(zip(vectors, stored.tolist(), strict=True))
             self.records.add(
                 (key, places.get(number), cells, words)
-                for number, (key, cells, words) in enumerate(rows)
+                for number, (key, (cells, words)) in enumerate(zip(keys, rows, strict=True))
             )
-            facts = self.records.facts
             self.records.note(
                 {"count": facts["count"] + len(places), "rows": facts["rows"] + len(rows)}
             )
             self._pack()
         self._forget()
 
-    def drop(self, ids: Sequence[int]) -> None:
-        """Forget rows."""
+    def refuse_known(self, keys: Iterable[str]) -> None:
+        """Refuse keys that rows have already.
+
+        Errors:
+            TableError: names them all.
+        """
+        known = self.records.ids_of(keys)
+        if known:
+            title = f"{len(known):,} of the rows are in the index already (update them instead):"
+            raise TableError(all_at_once(title, [f"key {key!r}" for key in known]))
+
+    def drop(self, keys: Sequence[str], where: str | None) -> int:
+        """Forget rows by their keys, and all for which a condition holds; give how many.
+
+        Errors:
+            TableError: keys that are not there (then none is forgotten), or a faulty condition.
+        """
         with self.records.changing():
-            self.records.remove(ids)
+            found = self.records.ids_of(keys)
+            lost = [f"key {key!r}" for key in keys if key not in found]
+            if lost:
+                raise TableError(all_at_once("These rows are not in the index:", lost))
+            some = self.records.where(where).tolist() if where else []
+            gone = sorted({*found.values(), *some})
+            self.records.remove(gone)
             self._pack()
         self._forget()
+        return len(gone)
 
     def nearest(
         self, queries: Matrix, top: int, allowed: Ids | None
@@ -102,7 +135,8 @@ class Storage:
         return ids, np.asarray(self._vectors().matrix[places])
 
     def _chosen(self, allowed: Ids | None) -> tuple[Ids, Ids]:
-        if self._lying is None or self.records.changed_elsewhere():
+        changed = self.records.changed_elsewhere()
+        if changed or self._lying is None:
             self._lying = self.records.places()
         ids, places = self._lying
         if allowed is None:
@@ -119,20 +153,24 @@ class Storage:
 
     def _pack(self) -> None:
         """Write the vectors that are in use to a new file, when most are not."""
-        facts = self.records.facts
-        _, places = self.records.places()
-        if facts["count"] - len(places) <= max(LEFT, len(places)):
+        facts, used = self.records.facts, self.records.count_placed()
+        if facts["count"] - used <= max(LEFT, used):
             return
+        _, places = self.records.places()
         old = self._vectors()
-        number = int(facts["file"].split("-")[1].split(".")[0]) + 1
-        fresh = Vectors(self.folder / f"vectors-{number}.f32", old.width)
+        fresh = Vectors(self.folder / f"vectors-{_number(facts['file']) + 1}.f32", old.width)
         if len(places):
             fresh.append(old.matrix[places])
         self.records.move(dict(zip(places.tolist(), range(len(places)), strict=True)))
         self.records.note({"file": fresh.file.name, "count": len(places)})
 
     def _forget(self) -> None:
+        """Take away files older than ours; a newer one is another process's."""
         self._lying = None
         for file in self.folder.glob("vectors-*.f32"):
-            if file.name != self.records.facts["file"]:
+            if _number(file.name) < _number(self.records.facts["file"]):
                 file.unlink(missing_ok=True)
+
+
+def _number(file: str) -> int:
+    return int(file.removeprefix("vectors-").removesuffix(".f32"))

@@ -26,7 +26,7 @@ CLOSELY = 64
 BATCH = 8
 """From so many queries on, bf16 looks first and fp32 looks closer."""
 DOUBT = 0.012
-"""A product of two unit vectors in bf16 lies within half of this of the truth."""
+"""A product of two unit vectors in bf16 lies nearer than this to the truth (2 * 2**-8 + 2**-9)."""
 
 
 def unit(vectors: Matrix) -> Matrix:
@@ -118,7 +118,7 @@ class Vectors:
         self, queries: Matrix, places: Int64[np.ndarray, " queries top"]
     ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
         similar = np.einsum("qw,qtw->qt", queries, self.matrix[places])
-        order = np.lexsort((places, -similar), axis=1)  # of equals the first in the file
+        order = np.lexsort((places, -similar), axis=1)  # of equals found, the first in the file
         return np.take_along_axis(places, order, 1), np.take_along_axis(similar, order, 1)
 
     def _at_a_glance(

@@ -79,7 +79,8 @@ class ClassHead(Head):
         self.register_buffer("importance", torch.tensor(importance or [1.0] * len(labels)))
         self.learns_threshold = threshold == "f1"
         start = UNSURE if threshold == "f1" else threshold
-        self.register_buffer("threshold", None if start is None else torch.tensor(float(start)))
+        exact = None if start is None else torch.tensor(float(start), dtype=torch.float64)
+        self.register_buffer("threshold", exact)
 
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:
         """Average over rows whose class is known, each by its class's importance."""

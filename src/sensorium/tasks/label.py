@@ -1,6 +1,7 @@
 """Tasks that answer with names: Classify, one of several; Tag, any number of them."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
@@ -58,7 +59,7 @@ class Classify(Task):
         faults = _faults(auxiliary, focal, class_weights)
         if not 0 <= label_smoothing < 1:
             faults.append(f"label_smoothing must lie in 0..1, found {label_smoothing}")
-        if not (threshold in (None, "f1") or (isinstance(threshold, float) and 0 < threshold < 1)):
+        if not (threshold in (None, "f1") or (isinstance(threshold, Real) and 0 < threshold < 1)):
             faults.append(f"threshold is 'f1' or lies between 0 and 1, found {threshold!r}")
         if faults:
             raise PartError(all_at_once(f"Classify({target!r}) cannot be:", faults))
