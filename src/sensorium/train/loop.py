@@ -72,10 +72,12 @@ def train(
 
 
 def _epoch(fit: Fit, bar: Bar, on_step: OnStep | None) -> None:
+    start = time.perf_counter()
     for batch in fit.batches():
-        start = time.perf_counter()
         losses = fit.step(batch)
-        _count(fit, losses, len(batch), time.perf_counter() - start)
+        now = time.perf_counter()
+        _count(fit, losses, len(batch), now - start)  # waiting for the batch counts too
+        start = now
         progress = fit.progress
         running = progress.running
         speed = running["rows"] / max(running["seconds"], 1e-9)
