@@ -15,6 +15,7 @@ from sensorium.fusion import Late
 from sensorium.preprocess import step_for
 from sensorium.tasks import Classify, Tag
 from sensorium.tasks.class_head import ClassHead, class_losses
+from sensorium.tasks.head import Head
 from sensorium.tasks.tag_head import TagHead, tag_losses
 from sensorium.tasks.threshold import best_threshold
 
@@ -160,6 +161,13 @@ def test_of_two_classes_the_second_is_answered_from_the_threshold_on():
     assert not head.learns_threshold
     head.fit_thresholds(np.array([1, 1, 1]), decided)
     assert head.threshold.item() == pytest.approx(0.3)
+
+
+def test_a_head_of_ones_own_answers_as_its_form_says():
+    classes, tags = ClassHead(4, 1, "ab"), TagHead(4, 1, "xy")
+    decided = np.array([[0.9, 0.6], [0.2, 0.7]])
+    assert Head.chosen(classes, decided).tolist() == [0, 1]
+    assert Head.chosen(tags, decided).tolist() == tags.chosen(decided).tolist()
 
 
 def test_the_threshold_of_the_best_f1_is_learned_and_saved():

@@ -108,7 +108,7 @@ class ClassHead(Head):
     def chosen(self, decided: Array) -> Int[np.ndarray, " rows"]:
         """Give the number of the class that is answered."""
         if self.threshold is None:
-            return np.asarray(decided.argmax(1))
+            return super().chosen(decided)
         return np.asarray(decided[:, 1] >= self.threshold.item(), dtype=np.int64)
 
     def fit_thresholds(self, truth: Array, decided: Array) -> None:

@@ -66,6 +66,11 @@ class Head(nn.Module, ABC):
 
     def chosen(self, decided: Array) -> Array:
         """Say what is answered: class numbers [rows], Bool[rows tags], or the values."""
+        if self.form == "classes":
+            return np.asarray(decided.argmax(1))
+        if self.form == "tags":
+            answers = self.answers(decided)
+            return np.array([[name in tags for name in self.names] for tags in answers], bool)
         return decided
 
     def fit_thresholds(self, truth: Array, decided: Array) -> None:
