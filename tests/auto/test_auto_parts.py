@@ -29,7 +29,7 @@ def test_at_random_in_proportion() -> None:
 def test_a_split_column_is_found_and_obeyed() -> None:
     names = ["train"] * 70 + ["dev"] * 10 + ["test"] * 20
     rows = table(split=list(names))
-    assert find_split_column(rows) == "split"
+    assert find_split_column(rows, SCHEMA) == "split"
     parts = split_parts(rows, SCHEMA, Ways())
     assert [len(t) for t in (parts.train, parts.valid, parts.test)] == [70, 10, 20]
     assert parts.how == "by the column 'split'"
@@ -45,8 +45,13 @@ def test_train_and_test_only_take_the_validation_from_train() -> None:
 
 
 def test_other_words_in_a_split_column_do_not_split() -> None:
-    assert find_split_column(table(split=["banana", "train"] * 49 + ["left", "right"])) is not None
-    assert find_split_column(table(split=["banana", "left"] * 50)) is None
+    odd = table(split=["banana", "train"] * 49 + ["left", "right"])
+    assert find_split_column(odd, SCHEMA) is not None
+    assert find_split_column(table(split=["banana", "left"] * 50), SCHEMA) is None
+    parts = table(part=["train", "test"] * 50)
+    assert find_split_column(parts, SCHEMA) == "part", "as inspect says"
+    target = sm.Schema(inputs=SCHEMA.inputs, targets={"part": sm.Category()})
+    assert find_split_column(parts, target) is None, "what is to be learned splits nothing"
 
 
 def test_groups_are_never_split_apart() -> None:

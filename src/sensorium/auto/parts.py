@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from sensorium.core.errors import TableError
 from sensorium.core.schema import Category, Flag, Schema
 from sensorium.data import Table
+from sensorium.data.split import COLUMNS
 
-SPLIT_COLUMNS = ("split", "subset", "partition", "set")
-"""Columns of these names name the parts themselves, if they hold words like train and test."""
 TRAIN_WORDS = {"train", "training"}
 
 
@@ -49,10 +48,10 @@ class Ways:
     seed: int = 0
 
 
-def find_split_column(table: Table) -> str | None:
-    """Find a column that says train and test (or valid) itself."""
+def find_split_column(table: Table, schema: Schema) -> str | None:
+    """Find a column, none of the targets, that says train and test (or valid) itself."""
     for name in table.columns:
-        if name.lower() in SPLIT_COLUMNS:
+        if name.lower() in COLUMNS and name not in schema.targets:
             words = {str(cell).strip().lower() for cell in table.cells(name)}
             if words & TRAIN_WORDS and 2 <= len(words) <= 4:
                 return name
@@ -71,7 +70,7 @@ def split_parts(
         valid: rows to choose by, if they lie in a table of their own.
         test: rows to be judged on, likewise.
     """
-    by = find_split_column(table) if ways.by is None else ways.by
+    by = find_split_column(table, schema) if ways.by is None else ways.by
     if valid is None and test is None and by:
         return _named(table, schema, ways, by)
     if valid is not None and test is not None:

@@ -16,7 +16,6 @@ Role = Literal["input", "target", "group", "split", "left out"]
 KINDS: dict[str, type[Field]] = {field.kind: field for field in FIELDS.values()}
 """Field classes by kind, as ``--kind NAME=KIND`` names them."""
 
-_SPLIT_NAMES = ("split", "subset", "partition", "set", "part")
 _FOLD_NAMES = ("fold", "folds", "cv_fold", "kfold")
 
 
@@ -163,7 +162,7 @@ def _names_parts(table: Table, name: str) -> bool:
 
 def _is_split(sample: Sample) -> bool:
     return (
-        sample.name.lower() in _SPLIT_NAMES
+        sample.name.lower() in splits.COLUMNS
         and len(sample.distinct) > 1
         and all(str(cell).strip().lower() in splits.KNOWN for cell in sample.distinct)
     )

@@ -23,6 +23,9 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 """What a split column may call the parts."""
 
+COLUMNS = ("split", "subset", "partition", "set", "part")
+"""Columns of these names name the parts themselves, if they hold words like train and test."""
+
 KNOWN: dict[str, str] = {word: part for part, words in PARTS.items() for word in words}
 """The part that a word means."""
 
