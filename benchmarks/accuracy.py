@@ -1,6 +1,7 @@
 """Accuracy on real sets with the default settings of ``sensorium.fit``.
 
     python benchmarks/accuracy.py clothing esc10 ... [--out results.jsonl] [--folds 1] [--seed 0]
+        [--quality good]
 
 For each fold: a fit on its training rows, the score on its test rows. All folds' test rows are
 pooled for the interval. Prints one line a set, as in docs/benchmarks.md.
@@ -18,21 +19,19 @@ import torch
 from sets import SETS, Fold
 
 import sensorium as sm
-from sensorium.core.faults import Ledger
 from sensorium.evaluate import collect
-from sensorium.preprocess import Shelf
 
 
-def judge(fold: Fold, minutes: float, seed: int) -> dict[str, Any]:
+def judge(fold: Fold, minutes: float, seed: int, quality: str | None) -> dict[str, Any]:
     """Fit one fold; keep what the model said of every test row."""
     start = time.perf_counter()
     run = sm.fit(
         fold.train, test=fold.test, minutes=minutes, out=None, seed=seed, quiet=True,
-        **fold.settings,
+        quality=quality, **fold.settings,
     )  # fmt: skip
     seconds = time.perf_counter() - start
     table = sm.read(fold.test).with_schema(run.model.schema)
-    outcome = collect(run.model, Shelf.of(run.model.prep, table, Ledger()))
+    outcome = collect(run.model, run.model.shelf(table))
     target = run.model.task.targets[0]
     return {
         "head": run.model.task.heads[target],
@@ -60,14 +59,14 @@ def interval(head: Any, metric: str, truth: Any, decided: Any, seed: int) -> tup
     return float(head.metrics(truth, decided)[metric]), float(low), float(high)
 
 
-def measure(name: str, folds: int | None, seed: int) -> dict[str, Any]:
+def measure(name: str, folds: int | None, seed: int, quality: str | None) -> dict[str, Any]:
     """Measure one set."""
     make, metric, minutes = SETS[name]
     found = []
     for number, fold in enumerate(make()):
         if folds is not None and number >= folds:
             break
-        found.append(judge(fold, minutes, seed))
+        found.append(judge(fold, minutes, seed, quality))
         last = found[-1]
         score = float(last["head"].metrics(last["truth"], last["decided"])[metric])
         print(f"  {name} {fold.name}: {score:.4f} in {last['seconds']:.0f} s, "
@@ -97,9 +96,10 @@ def main() -> None:
     options.add_argument("--out", type=Path)
     options.add_argument("--folds", type=int)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--quality", choices=["fast", "good", "best"])
     chosen = options.parse_args()
     for name in chosen.sets:
-        result = measure(name, chosen.folds, chosen.seed)
+        result = measure(name, chosen.folds, chosen.seed, chosen.quality)
         line = json.dumps(result)
         fused, low, high = result["scores"]["fused"]
         print(f"{name}: {result['metric']} {fused:.4f} ({low:.4f} to {high:.4f}), "

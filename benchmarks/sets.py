@@ -211,6 +211,18 @@ def meld() -> Iterator[Fold]:
     yield Fold("own", parts["train"], parts["test"], {"target": "Emotion", "valid": parts["dev"]})
 
 
+def clinc150() -> Iterator[Fold]:
+    """Intents in scope, on the set's own parts."""
+    (file,) = (ROOT / "clinc150").glob("data_*.json")
+    said = json.loads(file.read_text(encoding="utf-8"))
+    parts = {
+        part: [{"text": text, "intent": intent} for text, intent in said[part]]
+        for part in ("train", "val", "test")
+    }
+    settings = {"target": "intent", "valid": parts["val"], "kinds": {"text": sm.Text()}}
+    yield Fold("own, in scope", parts["train"], parts["test"], settings)
+
+
 def mmmo() -> Iterator[Fold]:
     import h5py  # noqa: PLC0415 - only this set needs it
 
@@ -259,6 +271,7 @@ SETS: dict[str, tuple[Callable[[], Iterator[Fold]], str, float]] = {
     "tuxpaint": (tuxpaint, "accuracy", 1),
     "hotel": (hotel, "accuracy", 5),
     "meld": (meld, "f1_weighted", 5),
+    "clinc150": (clinc150, "accuracy", 5),
     "mmmo": (mmmo, "accuracy", 3),
     "emoji_peers": (emoji_peers, "accuracy", 0.27),
 }

@@ -15,6 +15,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep features where no user's are, in the processes that tests start, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENSORIUM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _alike() -> Iterator[None]:
     """Start every test with the same draws, and with subnormal numbers, which training flushes."""
@@ -33,6 +41,21 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
 def mixed_faulty(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
     """Forty-eight rows; 20 cells are missing, 6 damaged."""
     return make(tmp_path_factory.mktemp("faulty"), missing=20, damaged=6)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give the folder of a tiny pretrained model of a family, such as ``tiny("bert")``."""
+    root = tmp_path_factory.mktemp("tiny")
+    folders: dict[str, Path] = {}
+
+    def folder(family: str) -> Path:
+        if family not in folders:
+            tiny_models = pytest.importorskip("tiny_models")
+            folders[family] = tiny_models.made(family, root / family)
+        return folders[family]
+
+    return folder
 
 
 @pytest.fixture

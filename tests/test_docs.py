@@ -59,7 +59,12 @@ def commands() -> list[Any]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, make_mixed: Callable[..., Any], monkeypatch: Any) -> Iterator[Path]:
+def shop(
+    tmp_path: Path,
+    make_mixed: Callable[..., Any],
+    tiny: Callable[[str], Path],
+    monkeypatch: Any,
+) -> Iterator[Path]:
     """A folder with the files that the pages speak of."""
     for name, faults in (("reviews", 0), ("damaged", 2)):
         mixed = make_mixed(rows=48, missing=6, damaged=faults, folder=name)
@@ -71,6 +76,8 @@ def shop(tmp_path: Path, make_mixed: Callable[..., Any], monkeypatch: Any) -> It
             for row in mixed.rows:
                 photo = f"{name}-{row['photo']}" if row["photo"] else None
                 writer.writerow({c: row[c] for c in COLUMNS} | {"photo": photo})
+    for family, folder in (("bert", "minilm"), ("clip", "clip")):
+        shutil.copytree(tiny(family), tmp_path / "models" / folder)
     (plan,) = (block for block in fences("toml") if "plans" in str(block.id))
     (tmp_path / "plan.toml").write_text(plan.values[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from sensorium.auto import fit, resume
+    from sensorium.auto import fit, pretrained, resume
     from sensorium.compare import compare
     from sensorium.core.errors import SensoriumError
     from sensorium.core.schema import (
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from sensorium.evaluate import Report, evaluate
     from sensorium.model import Model, load
     from sensorium.preprocess import Preprocess
-    from sensorium.search import Hit, Index
+    from sensorium.search import Hit, Index, Probe, ZeroShot
     from sensorium.sklearn import SensoriumClassifier, SensoriumRegressor
-    from sensorium.tasks import Classify, Regress, Several, Tag
+    from sensorium.tasks import Align, Classify, Regress, Several, Tag
     from sensorium.train import Plan, Run, train
 
 _ROOMS = {
-    "auto": ("fit", "resume"),
+    "auto": ("fit", "pretrained", "resume"),
     "compare": ("compare",),
     "core.errors": ("SensoriumError",),
     "core.schema": (
@@ -48,15 +48,16 @@ _ROOMS = {
     "evaluate": ("Report", "evaluate"),
     "model": ("Model", "load"),
     "preprocess": ("Preprocess",),
-    "search": ("Hit", "Index"),
+    "search": ("Hit", "Index", "Probe", "ZeroShot"),
     "sklearn": ("SensoriumClassifier", "SensoriumRegressor"),
-    "tasks": ("Classify", "Regress", "Several", "Tag"),
+    "tasks": ("Align", "Classify", "Regress", "Several", "Tag"),
     "train": ("Plan", "Run", "train"),
 }  # fmt: skip
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _OPEN_ROOMS = ("encoders", "fusion", "tasks", "testing")
 
 __all__ = [
+    "Align",
     "Audio",
     "Category",
     "Classify",
@@ -69,6 +70,7 @@ __all__ = [
     "Number",
     "Plan",
     "Preprocess",
+    "Probe",
     "Regress",
     "Report",
     "Run",
@@ -82,12 +84,14 @@ __all__ = [
     "Tag",
     "Text",
     "Vector",
+    "ZeroShot",
     "compare",
     "evaluate",
     "fit",
     "infer",
     "inspect",
     "load",
+    "pretrained",
     "read",
     "resume",
     "train",

@@ -109,7 +109,8 @@ def compare(
         msg = f"there is one modality, {next(iter(parts))!r}, so there is nothing to compare"
         raise PartError(msg)
     tables = [t.with_schema(model.schema, partial=True) for t in (train, valid, test)]
-    shelves = [Shelf.of(model.prep, table) for table in tables]
+    views = model.extractors(plan.augment, plan.views)
+    shelves = [model.shelf(tables[0], extractors=views), *map(model.shelf, tables[1:])]
     entries: dict[Subset, tuple[str, ...]] = {(name,): columns for name, columns in parts.items()}
     if len(parts) > 2:
         pair = best_pair(model, shelves[1], parts, seed=plan.seed)
@@ -170,7 +171,15 @@ def part_of(model: Model, columns: Collection[str]) -> Model:
     steps = {name: model.prep.steps[name] for name in schema.fields}
     description = model.describe()
     description["fusion"] = _narrowed(description["fusion"], model.names, columns)
-    return assemble(Preprocess(schema, steps, model.prep.damaged), description, _classes(model))
+    frozen = {name for name, part in model.encoders.items() if part.frozen is not None}
+    states = description["states"].items()
+    description["states"] = {name: state for name, state in states if name in frozen}
+    part = assemble(Preprocess(schema, steps, model.prep.damaged), description, _classes(model))
+    for name, encoder in part.encoders.items():
+        own, whole = encoder.frozen, model.encoders[name].frozen
+        if own is not None and whole is not None:  # what is frozen is what it was, not made anew
+            own.load_state_dict(whole.state_dict())
+    return part
 
 
 def _narrowed(

@@ -3,9 +3,8 @@
 It knows nothing of files of tables, of training or of reports.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -25,8 +24,9 @@ from sensorium.core.schema import SCHEMA_PARTS, Schema
 from sensorium.core.seed import derive
 from sensorium.core.version import __version__
 from sensorium.encoders import ENCODERS, Encoder
+from sensorium.encoders.frozen import content_name, extracting, features_name
 from sensorium.fusion import FUSIONS, Fusion
-from sensorium.preprocess import Preprocess
+from sensorium.preprocess import Extractor, Preprocess, Shelf, Table
 from sensorium.store.folder import opened, written
 from sensorium.tasks import TASKS, Task
 
@@ -34,6 +34,8 @@ INDEX = "sensorium.json"
 WEIGHTS = "weights.safetensors"
 PREPROCESS = "preprocess.json"
 FORMAT = 1
+COUNTS = {"texts", "cut"}
+"""What a step notes of the rows that it was fitted on, and does not go by."""
 
 Row = Mapping[str, Any]
 
@@ -127,6 +129,38 @@ class Model(nn.Module):
         """Do the second half: fuse encoded columns and compute the task's raw outputs."""
         features: Features = self.task(self.fusion(encoded), batch)
         return features
+
+    def extractors(self, augment: Sequence[str] = (), views: int = 1) -> dict[str, Extractor]:
+        """Give what turns cells into features beforehand, for the columns of frozen encoders.
+
+        Args:
+            augment: augmentations that training asks for; each cell then gets so many views.
+            views: views of a cell, where its kind is augmented.
+        """
+        found = {}
+        for name, encoder in self.encoders.items():
+            if encoder.frozen is not None:
+                step = self.prep.steps[name]
+                learned = {k: v for k, v in step.state().items() if k not in COUNTS}
+                said = features_name(encoder, encoder.frozen, describe(step.field), learned)
+                own = Extractor(said, extracting(encoder))
+                found[name] = own.varying(step.kind, augment, views)
+        return found
+
+    def shelf(
+        self,
+        table: Table,
+        ledger: Ledger | None = None,
+        *,
+        folder: Path | None = None,
+        on_row: Callable[[int], None] | None = None,
+        extractors: Mapping[str, Extractor] | None = None,
+    ) -> Shelf:
+        """Read a table for this model as ``Shelf.of`` does, by its own extractors unless given."""
+        return Shelf.of(
+            self.prep, table, ledger, folder=folder, on_row=on_row, identify=self.task.columns,
+            extractors=self.extractors() if extractors is None else extractors,
+        )  # fmt: skip
 
     def answers(self, rows: Sequence[Row], *, rows_per_step: int = 256) -> list[Answer]:
         """Answer rows, each with its status; a row's answer depends on no other row.
@@ -226,8 +260,10 @@ class Model(nn.Module):
         for name, number in self._encoder_of.items():
             encoders[name] = first.get(number) or describe(self._encoders[number])
             first.setdefault(number, name)
+        states = {name: dict(self.encoders[name].state()) for name in set(first.values())}
         return {
             "encoders": encoders,
+            "states": {name: states[name] for name in sorted(states) if states[name]},
             "fusion": describe(self.fusion),
             "task": describe(self.task),
             "seed": self.seed,
@@ -236,12 +272,7 @@ class Model(nn.Module):
     @property
     def fingerprint(self) -> str:
         """The sha256 of parts, preprocessing and weights: models that answer alike share it."""
-        said = json.dumps([self.describe(), self.prep.state()], sort_keys=True)
-        digest = hashlib.sha256(said.encode())
-        for name, weight in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(weight.detach().cpu().reshape(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return content_name([self.describe(), self.prep.state()], self)
 
     def save(self, folder: str | Path, *, replace: bool = False) -> Path:
         """Write the model as a folder: json + safetensors, a sha256 of every file, no pickle.
@@ -303,6 +334,7 @@ def assemble(
     """Build a model with new weights from what ``Model.describe`` gave.
 
     Columns that ``prep`` does not have are left out, so a model of fewer columns can be made.
+    Encoders whose state is described are made without their pretrained weights, which must follow.
     """
     known = {**SCHEMA_PARTS, **ENCODERS, **FUSIONS, **TASKS, **_plugged_in(), **(parts or {})}
     encoders: dict[str, Encoder] = {}
@@ -311,7 +343,10 @@ def assemble(
         first = part if isinstance(part, str) else name
         source = description["encoders"][first]
         if name in prep.schema.inputs:
-            encoders[name] = shared.setdefault(first, build(source, known))
+            if first not in shared:
+                shared[first] = build(source, known)
+                shared[first].restore(description.get("states", {}).get(first, {}))
+            encoders[name] = shared[first]
     return Model(
         prep,
         encoders=encoders,

@@ -69,7 +69,14 @@ def small(name: str) -> Encoder:
     return ENCODERS[name](width=8, **SMALL.get(name, {}))
 
 
-CASES = [(name, kind) for name, part in ENCODERS.items() for kind in sorted(part.kinds)]
+ELSEWHERE = {"Pretrained"}
+"""They need a model to stand on, and keep their promises in files of their own."""
+CASES = [
+    (name, kind)
+    for name, part in ENCODERS.items()
+    if name not in ELSEWHERE
+    for kind in sorted(part.kinds)
+]
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
@@ -96,4 +103,5 @@ def test_a_new_process_gives_the_same_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(ENCODERS))
 def test_every_encoder_is_listed_under_its_own_name(name: str) -> None:
     assert ENCODERS[name].__name__ == name
-    assert next(iter(keywords(ENCODERS[name]))) == "width"
+    known = [keyword for keyword in keywords(ENCODERS[name]) if keyword != "source"]
+    assert known[0] == "width"

@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as Picture
 from simple_table import SimpleTable
 from test_preprocess_fit import SCHEMA, damage, places, rows
 
+import sensorium as sm
 from sensorium.core.batch import Batch
 from sensorium.core.errors import TableError
 from sensorium.core.faults import Ledger
@@ -176,3 +178,24 @@ def test_a_table_without_rows_gives_an_empty_shelf() -> None:
     assert len(shelf) == 0
     assert shelf.lengths.tolist() == []
     assert len(shelf.batch([])) == 0
+
+
+def test_a_file_of_many_rows_is_decoded_once_and_its_damage_told_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    Picture.fromarray(np.full((8, 8, 3), 7, np.uint8)).save(good)
+    bad.write_bytes(good.read_bytes()[:40])
+    schema = Schema({"photo": Image(size=8)})
+    named = [{"photo": str(good if n % 3 else bad)} for n in range(9)]
+    table = sm.read(named).with_schema(schema)
+    prep = Preprocess.fit(table, damaged="absent")
+    reads = []
+    step = prep.steps["photo"]
+    plain = step.read
+    monkeypatch.setattr(step, "read", lambda cell: reads.append(cell) or plain(cell))
+    shelf = Shelf.of(prep, table)
+    assert sorted(map(str, reads)) == sorted([str(good), str(bad)])
+    assert [fault.row for fault in shelf.faults] == [0, 3, 6]
+    there = shelf.batch(range(9)).columns["photo"].present.tolist()
+    assert there == [bool(n % 3) for n in range(9)]

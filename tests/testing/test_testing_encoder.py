@@ -1,6 +1,8 @@
 """``check_encoder`` catches encoders that break a promise, each by the promise's name."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -189,6 +191,71 @@ class HiddenNumbers(Right):
         return as_encoded(encoded.tokens * self.hidden.to(encoded.tokens), column.mask, column)
 
 
+class Standing(Right):
+    """Stands on a frozen part whose features can be kept."""
+
+    def setup(self, layout: Layout) -> None:
+        self.base = nn.Linear(layout.channels, 3).requires_grad_(requires_grad=False)
+        self.linear = nn.Linear(3, self.width)
+
+    @property
+    def frozen(self) -> nn.Module:
+        return self.base
+
+    def extract(self, column: Column) -> Column:
+        if column.extracted:
+            return column
+        with torch.no_grad():
+            values = self.features(column.values.to(self.base.weight.dtype))
+        return replace(column, values=values, extracted=True)
+
+    def features(self, values: Tensor) -> Tensor:
+        return self.base(values)
+
+    def encode(self, column: Column) -> Encoded:
+        return super().encode(self.extract(column))
+
+
+class TrainsWhatIsFrozen(Standing):
+    def setup(self, layout: Layout) -> None:
+        super().setup(layout)
+        self.base.requires_grad_()
+
+    def extract(self, column: Column) -> Column:
+        if column.extracted:
+            return column
+        values = self.base(column.values.to(self.base.weight.dtype))
+        return replace(column, values=values, extracted=True)
+
+
+class DropsWhatIsFrozen(Standing):
+    def features(self, values: Tensor) -> Tensor:
+        return F.dropout(self.base(values), 0.5, self.training)
+
+
+class ForgetsThatItExtracted(Standing):
+    def extract(self, column: Column) -> Column:
+        return replace(super().extract(column), extracted=False)
+
+    def features(self, values: Tensor) -> Tensor:
+        return values if values.shape[-1] == 3 else self.base(values)
+
+
+class KeepsHalfItsState(Standing):
+    """Reads its state back, and then gives other numbers."""
+
+    scale = 1.0
+
+    def state(self) -> Mapping[str, Any]:
+        return {"scale": 2.0}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.scale = state.get("scale", 1.0)
+
+    def features(self, values: Tensor) -> Tensor:
+        return self.scale * self.base(values)
+
+
 class RemembersProcess(Right):
     """Depends on something that only this process knows."""
 
@@ -219,6 +286,10 @@ WRONG = {
     NeedsTwoRows: "training",
     ForgetsKeyword: "saving",
     HiddenNumbers: "saving",
+    TrainsWhatIsFrozen: "frozen",
+    DropsWhatIsFrozen: "frozen",
+    ForgetsThatItExtracted: "frozen",
+    KeepsHalfItsState: "saving",
 }
 
 
@@ -230,6 +301,10 @@ def column() -> Column:
 
 def test_a_right_encoder_passes_in_a_new_process_too(column: Column) -> None:
     check_encoder(lambda: Right(width=4), LAYOUT, column)
+
+
+def test_a_right_encoder_on_a_frozen_part_passes(column: Column) -> None:
+    check_encoder(lambda: Standing(width=4), LAYOUT, column, new_process=False)
 
 
 @pytest.mark.parametrize("part", WRONG, ids=lambda part: part.__name__)

@@ -3,5 +3,6 @@
 from sensorium.auto.begin import fit
 from sensorium.auto.choose import Choice, choose
 from sensorium.auto.go_on import resume
+from sensorium.auto.whole import pretrained
 
-__all__ = ["Choice", "choose", "fit", "resume"]
+__all__ = ["Choice", "choose", "fit", "pretrained", "resume"]

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sensorium.auto.choose import Choice, choose
+from sensorium.auto.aligned import exploded, paired
+from sensorium.auto.choose import Choice, choose, width_of
 from sensorium.auto.finish import finish
+from sensorium.auto.giants import ALIGNED_DROPOUT, DROPOUT, Quality, starters
 from sensorium.auto.parts import Parts, Ways, split_parts
 from sensorium.auto.record import START, Record, command_line
 from sensorium.core.errors import PlanError, TableError
@@ -43,6 +45,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     encoders: Mapping[str, Encoder] | None = None,
     fusion: Fusion | None = None,
     plan: Plan | None = None,
+    quality: Quality | None = None,
     damaged: Damaged = "absent",
     out: str | Path | None = "auto",
     seed: int = 0,
@@ -68,6 +71,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         encoders: your own, by column; the others are chosen.
         fusion: your own; None chooses.
         plan: how to train, in full; None chooses.
+        quality: ``"fast"`` learns all from the rows, ``"good"`` stands on frozen pretrained
+            encoders where they are installed, ``"best"`` trains their last blocks too; None is
+            ``"good"`` for aligning, else ``"fast"``.
         damaged: what to do with damaged cells: ``"absent"`` goes on without them, ``"skip"``
             leaves their rows out, ``"error"`` stops and names them all.
         out: a folder for the run; ``"auto"`` is runs/TARGET-N; None writes nothing.
@@ -81,39 +87,47 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         TableError, SchemaError, PlanError, TrainingError: see each.
     """
     targets = _targets(target, task, schema)
-    table = read(source)
+    aligned = task.columns if task else ()
+    pairs = paired(read(source), aligned, group)
     if schema is None:
-        schema = infer(table, targets=targets, inputs=inputs, kinds=kinds, group=group).schema
+        schema = infer(
+            pairs.table, targets=targets, inputs=inputs or aligned or None, kinds=kinds,
+            group=pairs.group,
+        ).schema  # fmt: skip
         if time and time not in (kinds or {}):
             schema = _without_trend(schema, time)
-    table = table.with_schema(schema)
-    valid_table, test_table = (
-        None if extra is None else read(extra).with_schema(schema) for extra in (valid, test)
+    others = (
+        None if extra is None else exploded(read(extra), pairs.lists).with_schema(schema)
+        for extra in (valid, test)
     )
-    ways = Ways(split, group, time, seed)
-    parts = split_parts(table, schema, ways, valid_table, test_table)
+    ways = Ways(split, pairs.group, time, seed)
+    parts = split_parts(pairs.table.with_schema(schema), schema, ways, *others)
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
     encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
+    quality = quality or ("good" if aligned else "fast")
+    stands_on, told = starters(
+        schema, quality, width_of(task, encoders, fusion), ALIGNED_DROPOUT if aligned else DROPOUT
+    )
     choice = choose(
-        schema, len(parts.train), minutes=minutes, task=task, encoders=encoders, fusion=fusion,
-        plan=plan, seed=seed,
+        schema, len(parts.train), minutes=minutes, task=task, encoders={**stands_on, **encoders},
+        fusion=fusion, plan=plan, seed=seed,
     )  # fmt: skip
     if epochs is not None:
         choice = dataclasses.replace(choice, plan=dataclasses.replace(choice.plan, epochs=epochs))
     parts = parts.with_schema(choice.schema)
-    folder = _folder(out, targets)
-    sources = [str(s) if isinstance(s, str | Path) else None for s in (source, valid, test)]
+    reasons = (*pairs.reasons, *unseen, *told, *choice.reasons)
+    sources = tuple(_path(s) for s in (source, valid, test))
     record = Record(
-        sources=tuple(str(Path(s).absolute()) if s else None for s in sources),
-        fingerprints=parts.fingerprints,
-        plan=choice.plan,
-        reasons=(*unseen, *choice.reasons),
-        command=command_line(),
-        how=parts.how,
-        ways=ways,
-    )
-    return _run(choice, parts, record, folder, damaged, quiet=quiet)
+        sources, parts.fingerprints, choice.plan, reasons, command_line(), parts.how, ways,
+        pairs.lists,
+    )  # fmt: skip
+    return _run(choice, parts, record, _folder(out, targets or aligned), damaged, quiet=quiet)
+
+
+def _path(source: Any) -> str | None:
+    """Give where a table can be read again; None for one in memory."""
+    return str(Path(source).absolute()) if isinstance(source, str | Path) else None
 
 
 def _run(
@@ -168,7 +182,7 @@ def _targets(
 ) -> tuple[str, ...]:
     if target is not None:
         return (target,) if isinstance(target, str) else tuple(target)
-    if task is not None:
+    if task is not None and (task.targets or task.columns):
         return tuple(task.targets)
     if schema is not None and schema.targets:
         return tuple(schema.targets)

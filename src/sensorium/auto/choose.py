@@ -5,9 +5,16 @@ runs on real sets; the numbers of rows between them are judgement (docs/decision
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sensorium.auto.rules import encoder_for, fusion_for, plan_for, task_for
+from sensorium.auto.rules import (
+    aligned_fusion,
+    aligned_plan,
+    encoder_for,
+    fusion_for,
+    plan_for,
+    task_for,
+)
 from sensorium.core.describe import represent
 from sensorium.core.schema import Schema
 from sensorium.encoders import Encoder
@@ -16,6 +23,8 @@ from sensorium.tasks import Task
 from sensorium.train import Plan
 
 WIDTH = 64
+ALIGNED = 512
+"""The width of a space that columns share."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +73,35 @@ def choose(
     """
     reasons: list[str] = []
     encoders = dict(encoders or {})
-    width = next((part.width for part in [*encoders.values(), fusion] if part), WIDTH)
+    width = width_of(task, encoders, fusion)
     for name, field in schema.inputs.items():
         if name not in encoders:
             encoders[name], why = encoder_for(field, schema, rows, width)
             reasons.append(f"{name}: {represent(encoders[name])}, {why}")
+    schema = _suited(schema, encoders)
     if fusion is None:
-        fusion, why = fusion_for(schema, rows, width)
+        aligned = task is not None and task.columns
+        fusion, why = aligned_fusion(width) if aligned else fusion_for(schema, rows, width)
         reasons.append(f"fusion: {type(fusion).__name__}, {why}")
     if task is None:
         task, why = task_for(schema, rows)
         reasons.append(f"task: {why}")
     if plan is None:
-        plan, why = plan_for(schema, rows, minutes, seed)
+        make = aligned_plan if task.columns else plan_for
+        plan, why = make(schema, rows, minutes, seed)
         reasons.append(f"plan: {why}")
     return Choice(schema, encoders, fusion, task, plan, tuple(reasons))
+
+
+def width_of(
+    task: Task | None, encoders: Mapping[str, Encoder] | None, fusion: Fusion | None
+) -> int:
+    """Give the width of the parts that the user chose, else the usual one."""
+    given = (part.width for part in [*(encoders or {}).values(), fusion] if part)
+    return next(given, ALIGNED if task and task.columns else WIDTH)
+
+
+def _suited(schema: Schema, encoders: Mapping[str, Encoder]) -> Schema:
+    """Give each column the size, rate or tokenizer that its encoder needs."""
+    inputs = {name: encoders[name].suited(field) for name, field in schema.inputs.items()}
+    return replace(schema, inputs=inputs)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.auto.aligned import exploded
 from sensorium.auto.parts import Parts, Ways
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import ArtifactError
@@ -32,6 +33,7 @@ class Record:
         command: what was typed.
         how: how the rows were split, in words.
         ways: how the user wanted them split.
+        lists: columns of lists, of which every item became a row.
     """
 
     sources: tuple[str | None, ...]
@@ -41,6 +43,7 @@ class Record:
     command: str
     how: str
     ways: Ways
+    lists: tuple[str, ...] = ()
 
     def write(self, folder: Path, parts: Parts) -> None:
         """Write run.json and the rows of each part."""
@@ -88,11 +91,11 @@ def parts_of(folder: Path, record: Record, source: Any = None) -> Parts:
     if source is None and path is None:
         msg = f"the fit in {folder} was made from a table in memory; pass it as source="
         raise ArtifactError(msg)
-    whole = read(path if source is None else source)
+    whole = exploded(read(path if source is None else source), record.lists)
     with np.load(folder / ROWS, allow_pickle=False) as rows:
         index = {name: rows[name] for name in PARTS}
     train, valid, test = (
-        (read(extra) if extra else whole).take(index[name])
+        (exploded(read(extra), record.lists) if extra else whole).take(index[name])
         for name, extra in zip(PARTS, (None, *apart), strict=True)
     )
     parts = Parts(train, valid, test, record.how)

@@ -28,7 +28,7 @@ from sensorium.encoders import (
     TextCNN,
     Vectors,
 )
-from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear
+from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear, Mean
 from sensorium.tasks import Classify, Regress, Several, Tag, Task
 from sensorium.train import Plan
 
@@ -246,3 +246,24 @@ def _augment(schema: Schema, rows: int) -> tuple[str, ...]:
 def _is_grey(field: Field) -> bool:
     """Grey pictures are often signs, and a mirrored sign is another one."""
     return isinstance(field, Image) and field.channels == 1
+
+
+def aligned_fusion(width: int) -> tuple[Fusion, str]:
+    """Choose how columns meet that are to lie in one space."""
+    return Mean(width=width), "in one space, what several columns say is averaged"
+
+
+def aligned_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:  # noqa: ARG001
+    """Choose batches as large as the rows allow: every other row of a batch is a negative."""
+    step = max(16, min(256, rows // 8))
+    epochs = max(8, min(60, round(60_000 / max(rows, 1))))
+    plan = Plan(
+        epochs=epochs,
+        minutes=minutes,
+        rows_per_step=step,
+        rate=1e-3,
+        ema=0.99,
+        modality_dropout=0.0,
+        seed=seed,
+    )
+    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"

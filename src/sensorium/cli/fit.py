@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli.options import Inputs, Kinds, names, parsed_kinds
+from sensorium.cli.options import (
+    CacheGb,
+    Encoders,
+    Inputs,
+    Kinds,
+    Quality,
+    TaskName,
+    names,
+    parsed_encoders,
+    parsed_kinds,
+    parsed_task,
+)
 
 
 def fit(
@@ -19,6 +30,7 @@ def fit(
     plan: Annotated[
         Path | None, typer.Option(help="A TOML plan; the other flags win over it.")
     ] = None,
+    task: TaskName = None,
     inputs: Inputs = None,
     kind: Kinds = None,
     valid: Annotated[str | None, typer.Option(help="A table of rows to choose by.")] = None,
@@ -34,6 +46,9 @@ def fit(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Time budget of training.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the rows.")] = None,
+    quality: Quality = None,
+    encoder: Encoders = None,
+    cache_gb: CacheGb = None,
     damaged: Annotated[
         str | None, typer.Option(help="Damaged cells: absent, skip or error.")
     ] = None,
@@ -45,15 +60,19 @@ def fit(
     from sensorium import auto
     from sensorium.cli.show import show_run
     from sensorium.config import load_plan
+    from sensorium.store import limited
 
     given = {
         "source": table, "target": target, "inputs": names(inputs), "kinds": parsed_kinds(kind),
         "valid": valid, "test": test, "split": split, "group": group, "time": time,
         "minutes": minutes, "epochs": epochs, "damaged": damaged, "out": out, "seed": seed,
+        "quality": quality, "encoders": parsed_encoders(encoder, task),
+        "task": parsed_task(task, names(inputs)),
     }  # fmt: skip
     settings = load_plan(plan).keywords() if plan else {}
     settings |= {name: value for name, value in given.items() if value not in (None, [], {})}
     if "source" not in settings:
         raise typer.BadParameter("name a table, or a plan that names one", param_hint="TABLE")
     source = settings.pop("source")
-    show_run(auto.fit(source, **settings, quiet=quiet))
+    with limited(cache_gb):
+        show_run(auto.fit(source, **settings, quiet=quiet))

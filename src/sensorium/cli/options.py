@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sensorium.core.errors import SchemaError, nearest
+from sensorium.core.errors import PlanError, SchemaError, nearest
 from sensorium.core.schema import FIELDS, Field
 
 if TYPE_CHECKING:
     from sensorium.data import Table
+    from sensorium.encoders import Encoder
+    from sensorium.tasks import Task
 
 Kinds = Annotated[
     list[str] | None,
@@ -18,6 +20,63 @@ Kinds = Annotated[
 Inputs = Annotated[
     str | None, typer.Option(help="Columns to learn from, joined by commas. Default: all.")
 ]
+
+Encoders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder",
+        help="A column's pretrained encoder: NAME=FOLDER (or minilm, efficientnet-lite0, a hub "
+        "id in the local cache). Repeatable.",
+    ),
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", help="align: one space for the --inputs. Default: by target."),
+]
+Quality = Annotated[
+    str | None,
+    typer.Option(help="fast: from these rows alone; good, best: on pretrained encoders."),
+]
+CacheGb = Annotated[
+    float | None,
+    typer.Option(help="Disk for features of frozen encoders, GB; 0 keeps none. Default: 10."),
+]
+
+
+def parsed_encoders(pairs: list[str] | None, task: str | None) -> "dict[str, Encoder]":
+    """Turn ``NAME=SOURCE`` flags into pretrained encoders.
+
+    Errors:
+        SchemaError: a flag without "=".
+    """
+    from sensorium.auto.choose import ALIGNED, WIDTH
+    from sensorium.encoders import Pretrained
+
+    width = ALIGNED if task else WIDTH
+    found: dict[str, Encoder] = {}
+    for pair in pairs or []:
+        name, sign, source = pair.partition("=")
+        if not sign or not source:
+            msg = f"--encoder {pair!r}: write NAME=FOLDER, such as --encoder photo=models/dinov2"
+            raise SchemaError(msg)
+        found[name] = Pretrained(source, width=width)
+    return found
+
+
+def parsed_task(name: str | None, inputs: list[str] | None) -> "Task | None":
+    """Turn ``--task`` into a task.
+
+    Errors:
+        PlanError: a task that is not known, or one that lacks its columns.
+    """
+    if name is None:
+        return None
+    if name != "align":
+        msg = f"--task {name!r}: known is 'align'; labels and numbers are told by --target"
+        raise PlanError(msg)
+    from sensorium.tasks import Align
+
+    return Align(*(inputs or ()))
 
 
 def parsed_kinds(pairs: list[str] | None) -> dict[str, Field]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensorium.cli.options import table_of, write_table
+from sensorium.cli.options import names, table_of, write_table
 
 
 def predict(
@@ -15,6 +15,17 @@ def predict(
         Path | None, typer.Option(help="A .csv, .jsonl or .parquet file. Default: the screen.")
     ] = None,
     scores: Annotated[bool, typer.Option(help="Add a column of probability a class.")] = False,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names joined by commas: an aligned model tells them by their words."),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="With --classes: the column whose cells are told apart.")
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option(help='With --classes: a sentence, "a photo of a {}". Repeatable.'),
+    ] = None,
 ) -> None:
     """Answer every row; beside each answer stands which of its cells were absent or damaged."""
     from sensorium.cli.folders import model_in
@@ -22,14 +33,43 @@ def predict(
 
     loaded = load(model_in(model))
     rows = table_of(table, loaded)
+    if classes is not None:
+        forms = template or ["{}"]
+        return write_table(_told(loaded, rows, classes, column, forms, scores=scores), out)
     answers = loaded.answers(list(rows))
-    write_table(
+    return write_table(
         [
-            _line(number, answer, loaded.task.targets, scores=scores)
+            _line(number, answer, _names(loaded.task), scores=scores)
             for number, answer in zip(rows.row_ids, answers, strict=True)
         ],
         out,
     )
+
+
+def _names(task: Any) -> tuple[str, ...]:
+    """Name the answers: the targets, or the pairs of columns that are compared."""
+    return task.targets or tuple("~".join(pair) for pair in getattr(task, "pairs", ()))
+
+
+def _told(
+    model: Any, table: Any, classes: str, column: str | None, forms: list[str], *, scores: bool
+) -> list[dict[str, Any]]:
+    """Tell classes by their names."""
+    from sensorium.search import ZeroShot
+
+    if column is None:
+        raise typer.BadParameter("name the column, --column NAME", param_hint="--classes")
+    told = ZeroShot(model, column, names(classes) or (), templates=forms)
+    rows = list(table)
+    lines = []
+    for number, name, chances in zip(
+        table.row_ids, told.predict(*rows), told.scores(*rows).tolist(), strict=True
+    ):
+        line = {"row": number, column: name}
+        if scores:
+            line |= {f"{column}={c}": p for c, p in zip(told.classes, chances, strict=True)}
+        lines.append(line)
+    return lines
 
 
 def _line(number: int, answer: Any, targets: tuple[str, ...], *, scores: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from sensorium.core.faults import RowId
@@ -25,6 +25,8 @@ class Layout:
         length: the longest ``time``; for pictures the side, px.
         rate: samples a second, Hz (sounds).
         edges: quantiles of the scaled training values, rising (numbers).
+        tokenizer: the sha256 of a tokenizer that came from a file ("" where rows taught it).
+        words: the words in the order of their ids, where ids stand for words.
     """
 
     kind: str
@@ -33,6 +35,8 @@ class Layout:
     length: int = 1
     rate: float = 0.0
     edges: tuple[float, ...] = ()
+    tokenizer: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +47,30 @@ class Column:
     audio Float[batch time] in -1..1; number Float[batch 1]; category and flag Int[batch 1]
     (a category of many: Float[batch classes]); date Float[batch parts];
     series Float[batch time channels]; vector Float[batch size].
+
+    Of a column that a frozen encoder went through already (``extracted``), whatever its kind:
+    Float[batch time features]. ``identity``, where it was asked for, says which cells are the
+    same: cells of one number are.
     """
 
     values: Shaped[Tensor, " batch *rest"]
     mask: Bool[Tensor, " batch time"]
     present: Bool[Tensor, " batch"]
+    extracted: bool = False
+    identity: Int64[Tensor, " batch"] | None = None
 
     def to(self, device: torch.device | str) -> "Column":
         """Move to a device."""
-        return Column(*(x.to(device) for x in (self.values, self.mask, self.present)))
+        return self._each(lambda x: x.to(device))
 
     def rows(self, index: Tensor) -> "Column":
         """Take some rows."""
-        return Column(self.values[index], self.mask[index], self.present[index])
+        return self._each(lambda x: x[index])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Column":
+        values, mask, present = map(change, (self.values, self.mask, self.present))
+        identity = None if self.identity is None else change(self.identity)
+        return replace(self, values=values, mask=mask, present=present, identity=identity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +86,11 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """Move to a device."""
         return replace(self, columns={name: c.to(device) for name, c in self.columns.items()})
+
+    def rows_of(self, index: Tensor) -> "Batch":
+        """Take some rows."""
+        columns = {name: column.rows(index) for name, column in self.columns.items()}
+        return Batch(columns, tuple(self.rows[i] for i in index.tolist()))
 
     def without(self, *names: str) -> "Batch":
         """Take columns away: their cells become absent."""

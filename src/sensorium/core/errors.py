@@ -72,12 +72,13 @@ class TrainingError(SensoriumError):
 
 
 class ExtraError(SensoriumError, ImportError):
-    """An optional package is missing."""
+    """An optional package is missing; ``extra`` is "" where none of ours brings it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
+        wanted = f"'sensorium[{extra}]'" if extra else package
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed; "
-            f"run: pip install 'sensorium[{extra}]'"
+            f"run: pip install {wanted}"
         )
 
 

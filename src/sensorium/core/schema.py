@@ -50,6 +50,7 @@ class Text(Field):
         vocabulary: the most tokens that training may learn.
         lowercase: fold upper and lower case.
         stop_words: words left out (with ``tokenizer="words"``).
+        prefix: put before every text, as some pretrained encoders ask for (``"query: "``).
     """
 
     kind: ClassVar[str] = "text"
@@ -58,6 +59,7 @@ class Text(Field):
     vocabulary: int = 8_000
     lowercase: bool = False
     stop_words: tuple[str, ...] = ()
+    prefix: str = ""
 
     def _faults(self) -> list[str]:
         return self._at_least(1, "max_tokens") + self._at_least(300, "vocabulary")

@@ -5,6 +5,7 @@ dicts). Taking, slicing and splitting only make a new index over the same column
 where cells lie; it does not know how pictures, sounds or numbers are read.
 """
 
+import json
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -145,12 +146,13 @@ class Table:
     def explode(self, name: str) -> "Table":
         """Make one row of each item of a column of lists; the other cells are repeated.
 
-        Rows whose cell is missing or an empty list are left out; row ids are counted anew.
+        A list may be written as JSON, as CSV needs it. Rows whose cell is missing or an empty list
+        are left out; row ids are counted anew.
 
         Errors:
             TableError: a cell that is no list, or no item at all.
         """
-        cells = self.with_schema(None).cells(name)
+        cells = [listed(cell) for cell in self.with_schema(None).cells(name)]
         odd = [row for row, cell in enumerate(cells) if not isinstance(cell, list | tuple | None)]
         if odd:
             msg = f"column {name!r} holds no list in {len(odd)} rows, the first is row {odd[0]}"
@@ -223,6 +225,16 @@ class Table:
         if field is not None and field.media:
             return [located(cell, self.folder) for cell in cells]
         return cells
+
+
+def listed(cell: Any) -> Any:
+    """Read a list that is written as JSON; any other cell stays as it is."""
+    if not (isinstance(cell, str) and cell.startswith("[") and cell.endswith("]")):
+        return cell or None if isinstance(cell, str) else cell
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
 
 
 def located(cell: Any, folder: Path | None) -> Any:

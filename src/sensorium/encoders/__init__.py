@@ -10,6 +10,7 @@ from sensorium.encoders.ngrams import NGrams
 from sensorium.encoders.numbers import Numbers
 from sensorium.encoders.periodic import Periodic
 from sensorium.encoders.piecewise import Piecewise
+from sensorium.encoders.pretrained import Pretrained
 from sensorium.encoders.resnet import ResNet
 from sensorium.encoders.series_cnn import SeriesCNN
 from sensorium.encoders.series_gru import SeriesGRU
@@ -20,6 +21,7 @@ from sensorium.encoders.text_cnn import TextCNN
 from sensorium.encoders.text_lstm import TextLSTM
 from sensorium.encoders.vector import Vectors
 from sensorium.encoders.vit import ViT
+from sensorium.encoders.word_training import train_word_vectors
 from sensorium.encoders.word_vectors import WordVectors
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Numbers",
     "Periodic",
     "Piecewise",
+    "Pretrained",
     "ResNet",
     "SeriesCNN",
     "SeriesGRU",
@@ -45,6 +48,7 @@ __all__ = [
     "Vectors",
     "ViT",
     "WordVectors",
+    "train_word_vectors",
 ]
 
 ENCODERS: dict[str, type[Encoder]] = {
@@ -59,6 +63,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         Numbers,
         Periodic,
         Piecewise,
+        Pretrained,
         ResNet,
         SeriesCNN,
         SeriesGRU,

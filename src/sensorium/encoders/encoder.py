@@ -1,13 +1,15 @@
 """The second door: Encoder(column) -> Encoded. Knows one column, and nothing of its neighbours."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.core.describe import represent
+from sensorium.core.schema import Field
 
 
 class Encoder(nn.Module, ABC):
@@ -50,6 +52,30 @@ class Encoder(nn.Module, ABC):
             present=column.present,
         )
 
+    def suited(self, field: Field) -> Field:
+        """Give the field as this encoder needs its cells: their size, rate or tokenizer."""
+        return field
+
+    @property
+    def frozen(self) -> nn.Module | None:
+        """The part that no training changes, if there is one; its features can be kept."""
+        return None
+
+    def extract(self, column: Column) -> Column:
+        """Let the frozen part work on rows that all have the cell; its features as a column."""
+        return column
+
+    def paces(self) -> Mapping[str, float]:
+        """Give the share of the plan's rate, by name of the weight, where it is not 1."""
+        return {}
+
+    def state(self) -> Mapping[str, Any]:
+        """Give, as JSON data, what was read from elsewhere and is needed to make it again."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state`` gave, before ``setup``; weights will follow."""
+
     def _nothing(self, column: Column) -> Encoded:
         mask = torch.zeros(len(column.present), 1, dtype=torch.bool, device=column.present.device)
         return Encoded(mask.unsqueeze(-1).expand(-1, -1, self.width).float(), mask, column.present)
@@ -57,6 +83,18 @@ class Encoder(nn.Module, ABC):
     def extra_repr(self) -> str:
         """Show the keywords in ``print(model)``."""
         return represent(self)
+
+
+def is_frozen(model: nn.Module) -> Callable[[str], bool]:
+    """Give a test of whether a tensor of the model's state lies in a frozen part."""
+    prefixes = tuple(
+        f"{name}.{inner}." if name else f"{inner}."
+        for name, part in model.named_modules()
+        if isinstance(part, Encoder) and part.frozen is not None
+        for inner, module in part.named_modules()
+        if module is part.frozen
+    )
+    return lambda name: name.startswith(prefixes)
 
 
 def _spread(some: Tensor, rows: Tensor, count: int) -> Tensor:

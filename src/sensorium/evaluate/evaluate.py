@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sensorium.core.errors import TableError
+from sensorium.core.errors import PartError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.evaluate.baseline import Baseline, baseline, targets_of
@@ -15,6 +15,7 @@ from sensorium.evaluate.findings import Findings, find
 from sensorium.evaluate.outcome import Outcome, collect
 from sensorium.evaluate.provenance import cost_of, provenance_of
 from sensorium.evaluate.report import Report
+from sensorium.evaluate.retrieval import Retrieval, retrieval
 from sensorium.evaluate.runs import Runs, run_altered
 from sensorium.evaluate.words import count
 from sensorium.model import Model
@@ -36,9 +37,9 @@ def evaluate(
     """Judge a model on rows that it did not learn from.
 
     Args:
-        model: a trained model whose task ends in labels, tags or numbers.
-        table: rows whose targets are known. Rows of one group (the schema's) are drawn together
-            for the intervals.
+        model: a trained model whose task ends in labels, tags or numbers, or aligns columns.
+        table: rows whose targets are known, or whose cells belong together. Rows of one group
+            (the schema's) are drawn together for the intervals.
         without: input columns to take away, as if no row had them.
         train: the training rows, from which the baseline is learned; None takes the majority of
             the rows judged, which favours the baseline.
@@ -55,30 +56,75 @@ def evaluate(
     own = Ledger()
     before = tuple(ledger)
     rows = table.with_schema(model.schema, partial=True)
-    shelf = Shelf.of(model.prep, rows, own)
+    shelf = model.shelf(rows, own)
+    if model.task.columns:
+        judged = _judge_searches(model, rows, shelf, without, seed)
+    else:
+        judged = _judge_targets(model, rows, shelf, without, train, seed)
+    for fault in own:
+        ledger.add(fault)
+    return Report(
+        targets=judged.targets,
+        rows=len(shelf),
+        without=tuple(without),
+        history=tuple(history),
+        choices=tuple(choices),
+        faults=tuple(dict.fromkeys((*before, *own))),
+        notes=(*judged.notes, *_notes(table, train, shelf, model.schema.group)),
+        cost=cost_of(model, history, judged.answers_per_second),
+        provenance=provenance_of(table, train, seed),
+        searches=judged.searches,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Findings:
+    """What was found out, by target or by direction of search."""
+
+    answers_per_second: float
+    targets: Mapping[str, Findings] = field(default_factory=dict)
+    searches: Mapping[str, Retrieval] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _judge_searches(
+    model: Model, rows: Table, shelf: Shelf, without: Sequence[str], seed: int
+) -> _Findings:
+    if without:
+        msg = f"an aligned model is judged by its pairs; it cannot do without {list(without)}"
+        raise PartError(msg)
+    start = time.perf_counter()
+    found = retrieval(model, rows, shelf, seed)
+    return _Findings(len(shelf) / max(time.perf_counter() - start, 1e-9), searches=found)
+
+
+def _judge_targets(
+    model: Model,
+    rows: Table,
+    shelf: Shelf,
+    without: Sequence[str],
+    train: Table | None,
+    seed: int,
+) -> _Findings:
     start = time.perf_counter()
     outcome = collect(model, shelf, without=without)
     speed = len(outcome.rows) / max(time.perf_counter() - start, 1e-9)
-    for fault in own:
-        ledger.add(fault)
     runs = run_altered(model, shelf, without=without, seed=seed)
     known = [target for target in outcome.heads if len(outcome.judged(target))]
     if not known:
         msg = f"no row has a known value of {', '.join(map(repr, outcome.heads))}"
         raise TableError(f"{msg}; give rows whose targets are known")
-    unknown = [target for target in outcome.heads if target not in known]
+    notes = []
+    if train is None:
+        notes.append("The baseline was taken from the rows judged, which favours it.")
+    notes += [
+        f"No row has a known value of {target}, so it was not judged."
+        for target in outcome.heads
+        if target not in known
+    ]
     bench = _Bench(model, rows, outcome, runs, _answers_of(model, train), seed)
-    return Report(
-        targets={target: bench.find(target) for target in known},
-        rows=len(outcome.rows),
-        without=tuple(without),
-        history=tuple(history),
-        choices=tuple(choices),
-        faults=tuple(dict.fromkeys((*before, *own))),
-        notes=_notes(table, train, shelf, unknown, model.schema.group),
-        cost=cost_of(model, history, speed),
-        provenance=provenance_of(table, train, seed),
-    )
+    found = {target: bench.find(target) for target in known}
+    return _Findings(speed, targets=found, notes=tuple(notes))
 
 
 def _answers_of(model: Model, train: Table | None) -> dict[str, Array]:
@@ -114,19 +160,14 @@ class _Bench:
         return baseline(head, self.learned.get(target, self.outcome.truth[target]))
 
 
-def _notes(
-    table: Table, train: Table | None, shelf: Shelf, unknown: Sequence[str], group: str | None
-) -> tuple[str, ...]:
+def _notes(table: Table, train: Table | None, shelf: Shelf, group: str | None) -> tuple[str, ...]:
     """Say what a reader should know before the figures."""
     notes = []
-    if train is None:
-        notes.append("The baseline was taken from the rows judged, which favours it.")
-    elif train.fingerprint == table.fingerprint:
+    if train is not None and train.fingerprint == table.fingerprint:
         notes.append("These are the training rows themselves: the figures flatter the model.")
     if skipped := len(table) - len(shelf):
         were = "was" if skipped == 1 else "were"
         notes.append(f"{count(skipped, 'row')} with damaged cells {were} left out.")
-    notes += [f"No row has a known value of {name}, so it was not judged." for name in unknown]
     groups = count_groups(table, group) if group else 0
     if groups >= FEWEST:
         notes.append(f"Rows of one {group} were drawn together for the intervals.")

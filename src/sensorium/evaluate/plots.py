@@ -16,6 +16,7 @@ from sensorium.evaluate.contribution import Contribution
 from sensorium.evaluate.drawing import BAD, CALM, COLOURS, INK, MAIN, drawn
 from sensorium.evaluate.fusion_help import FusionHelp
 from sensorium.evaluate.intervals import Interval, number
+from sensorium.evaluate.retrieval import Retrieval
 from sensorium.evaluate.words import signed, title
 
 MOST_CLASSES = 40
@@ -49,6 +50,22 @@ def fusion_plot(help_: FusionHelp) -> str:
         axes.set_xlabel(f"{score}, less is better" if help_.lower_is_better else score)
 
     return drawn(draw, 0.9 + 0.36 * len(rows), f"{score} of each way to answer, with intervals")
+
+
+def search_plot(found: Retrieval) -> str:
+    """Draw how often the first items are right, beside guessing."""
+    names = [name for name in found.metrics if name in found.chance]
+
+    def draw(axes: Axes) -> None:
+        guess = [Interval(found.chance[n], found.chance[n], found.chance[n]) for n in names]
+        labels = [label for n in names for label in (title(n), "guessing")]
+        values = [v for pair in zip((found.metrics[n] for n in names), guess, strict=True)
+                  for v in pair]  # fmt: skip
+        _bars(axes, labels, values, [MAIN, CALM] * len(names))
+        axes.set_xlabel("share of queries")
+
+    label = f"recall of {found.query} → {found.item}, beside guessing"
+    return drawn(draw, 0.9 + 0.72 * len(names), label)
 
 
 def contribution_plot(found: Sequence[Contribution], score: str) -> str:

@@ -4,7 +4,7 @@ It only holds findings; ``evaluate`` makes them, ``page`` and ``markdown`` lay t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from sensorium.core.faults import Fault, Ledger
 from sensorium.evaluate.findings import Findings
 from sensorium.evaluate.pages import Pages
 from sensorium.evaluate.provenance import Cost
+from sensorium.evaluate.retrieval import PRIMARY, Retrieval
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,7 @@ class Report(Pages):
 
     Attributes:
         targets: the findings by target.
+        searches: how well each column finds another, by direction, of an aligned model.
         rows: how many rows the model answered.
         without: the input columns that were taken away.
         history: one record an epoch of its training.
@@ -41,16 +43,24 @@ class Report(Pages):
     notes: tuple[str, ...]
     cost: Cost
     provenance: Mapping[str, str]
+    searches: Mapping[str, Retrieval] = field(default_factory=dict)
 
     @property
     def sentences(self) -> Mapping[str, str]:
         """Does fusion help? A sentence by target."""
-        return {name: found.fusion.sentence for name, found in self.targets.items()}
+        fused = {name: found.fusion.sentence for name, found in self.targets.items()}
+        return fused | {name: found.sentence for name, found in self.searches.items()}
 
     @property
     def scores(self) -> dict[str, str]:
         """The name of the score by which each target is judged."""
-        return {name: found.fusion.score for name, found in self.targets.items()}
+        fused = {name: found.fusion.score for name, found in self.targets.items()}
+        return fused | dict.fromkeys(self.searches, PRIMARY)
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What it is about: the targets, or the directions of search."""
+        return (*self.targets, *self.searches)
 
     def write(self, folder: str | Path) -> Path:
         """Write report.html, report.md, report.json and ledger.jsonl into a folder."""

@@ -5,8 +5,9 @@ and the functions that vary their columns in training.
 """
 
 from sensorium.preprocess.augment import AUGMENTATIONS, augmented
+from sensorium.preprocess.extract import Extractor
 from sensorium.preprocess.mixing import cutmixed, mixed
-from sensorium.preprocess.preprocess import Preprocess
+from sensorium.preprocess.preprocess import Preprocess, Table
 from sensorium.preprocess.shelf import Shelf
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.steps import STEPS, step_for
@@ -16,9 +17,11 @@ __all__ = [
     "AUGMENTATIONS",
     "STEPS",
     "CellView",
+    "Extractor",
     "Preprocess",
     "Shelf",
     "Step",
+    "Table",
     "augmented",
     "cutmixed",
     "mixed",

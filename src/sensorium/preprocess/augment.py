@@ -55,5 +55,6 @@ def augmented(
     for name in names:
         kind, change = AUGMENTATIONS[name]
         for column in (column for column, its in kinds.items() if its == kind):
-            columns[column] = change(columns[column], generator)
+            if not columns[column].extracted:  # its views were varied when they were made
+                columns[column] = change(columns[column], generator)
     return replace(batch, columns=columns)

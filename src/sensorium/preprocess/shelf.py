@@ -7,7 +7,7 @@ kept as the tensors that their step makes of them, so that a batch is nothing bu
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,9 +18,10 @@ from torch import Tensor
 
 from sensorium.core.batch import Batch, Column
 from sensorium.core.faults import Fault, Ledger, RowId
+from sensorium.preprocess.extract import Extracted, Extractor
 from sensorium.preprocess.preprocess import Preprocess, Table
 from sensorium.preprocess.step import Clean, Step
-from sensorium.store import Budget, Pile
+from sensorium.store import Budget, Pile, digest
 
 Rows = Int64[np.ndarray, " rows"]
 BLOCK = 256
@@ -36,8 +37,8 @@ class Keeper(Protocol):
     def add(self, cells: Sequence[Clean | None]) -> None:
         """Add the clean cells of a block of rows."""
 
-    def column(self, rows: Rows) -> Column:
-        """Take some rows."""
+    def column(self, rows: Rows, turn: int = 0) -> Column:
+        """Take some rows; where there are several views of them, the turn chooses."""
 
     def lengths(self) -> Rows:
         """Give the length of each row along time; 0 where it is absent."""
@@ -51,6 +52,7 @@ class Shelf:
         row_ids: the ids of those rows.
         present: which of those rows have the cell, by column.
         damaged: which of those rows have a damaged cell, by column.
+        identity: a number a row, equal where the cells are, by column that was to be identified.
         faults: every damaged cell of the table, in the order of the rows.
     """
 
@@ -63,6 +65,7 @@ class Shelf:
         self.row_ids: tuple[RowId, ...] = tuple(found.row_ids[i] for i in self.kept.tolist())
         self.present = {name: marks[self.kept] for name, marks in found.present.items()}
         self.damaged = {name: marks[self.kept] for name, marks in found.damaged.items()}
+        self.identity = {name: ids[self.kept] for name, ids in found.identity.items()}
         self.faults = tuple(found.faults)
 
     @classmethod
@@ -74,6 +77,8 @@ class Shelf:
         budget_bytes: int = BUDGET,
         folder: Path | None = None,
         on_row: Callable[[int], None] | None = None,
+        extractors: Mapping[str, Extractor] | None = None,
+        identify: Sequence[str] = (),
     ) -> "Shelf":
         """Read a table.
 
@@ -84,13 +89,15 @@ class Shelf:
             budget_bytes: memory for decoded cells; what goes beyond it lies in a file.
             folder: where that file goes; None takes the system's place for temporary files.
             on_row: called with the number of rows read so far.
+            identify: columns of which is noted which cells are the same.
+            extractors: frozen encoders by column, whose features are kept in place of the cells.
 
         Errors:
             TableError: damaged cells, where the policy is ``"error"``; it names them all.
             TrainingError: the file cannot be written.
         """
-        keepers = _keepers(prep.steps, Budget(budget_bytes), folder)
-        found = _Found.nothing(prep.steps, table.row_ids)
+        keepers = _keepers(prep.steps, Budget(budget_bytes), folder, extractors or {})
+        found = _Found.nothing(prep.steps, table.row_ids, identify)
         with ThreadPoolExecutor(THREADS) as pool:
             for start in range(0, len(table), BLOCK):
                 part = table.slice(start, min(start + BLOCK, len(table)))
@@ -107,11 +114,13 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.kept)
 
-    def batch(self, indices: Sequence[int] | Rows) -> Batch:
-        """Take rows, by their place on the shelf."""
+    def batch(self, indices: Sequence[int] | Rows, turn: int = 0) -> Batch:
+        """Take rows, by their place on the shelf; the turn chooses among views of their cells."""
         chosen = np.asarray(indices, np.int64)
         rows = self.kept[chosen]
-        columns = {name: keeper.column(rows) for name, keeper in self._keepers.items()}
+        columns = {name: keeper.column(rows, turn) for name, keeper in self._keepers.items()}
+        for name, identity in self.identity.items():
+            columns[name] = replace(columns[name], identity=torch.from_numpy(identity[chosen]))
         return Batch(columns, tuple(self.row_ids[i] for i in chosen.tolist()))
 
     @property
@@ -135,13 +144,17 @@ class _Found:
     row_ids: Sequence[RowId]
     present: dict[str, Bool[np.ndarray, " rows"]]
     damaged: dict[str, Bool[np.ndarray, " rows"]]
+    identity: dict[str, Rows]
     faults: list[Fault]
 
     @classmethod
-    def nothing(cls, names: Mapping[str, Any], row_ids: Sequence[RowId]) -> "_Found":
+    def nothing(
+        cls, names: Mapping[str, Any], row_ids: Sequence[RowId], identify: Sequence[str]
+    ) -> "_Found":
         """Begin with no row read."""
         none = {name: np.zeros(len(row_ids), np.bool_) for name in names}
-        return cls(row_ids, none, {name: marks.copy() for name, marks in none.items()}, [])
+        same = {name: np.zeros(len(row_ids), np.int64) for name in identify}
+        return cls(row_ids, none, {name: marks.copy() for name, marks in none.items()}, same, [])
 
 
 def _block(
@@ -151,10 +164,14 @@ def _block(
     cells: dict[str, list[Clean | None]] = {}
     stop = start + len(part)
     for name, step in prep.steps.items():
-        names, raw = [name] * len(part), part.cells(name)
-        spread = pool.map if step.stored else map
-        cells[name] = list(spread(prep.read_cell, names, raw, part.row_ids, ledgers))
+        raw = part.cells(name)
+        if step.stored:
+            cells[name] = _decoded(prep, name, raw, part.row_ids, pool, ledgers)
+        else:
+            cells[name] = list(map(prep.read_cell, [name] * len(raw), raw, part.row_ids, ledgers))
         found.present[name][start:stop] = [cell is not None for cell in cells[name]]
+        if name in found.identity:
+            found.identity[name][start:stop] = [same_cell(cell) for cell in cells[name]]
     for place, ledger in enumerate(ledgers, start):
         for fault in ledger:
             found.damaged[fault.column][place] = True
@@ -162,15 +179,57 @@ def _block(
     return cells
 
 
-def _keepers(steps: Mapping[str, Step], budget: Budget, folder: Path | None) -> dict[str, Keeper]:
-    return {
-        name: _Clean(step, Pile(budget, folder))
-        if step.stored
-        else _Ragged(step)
-        if step.ragged
-        else _Dense(step)
-        for name, step in steps.items()
-    }
+def _decoded(
+    prep: Preprocess,
+    name: str,
+    raw: Sequence[Any],
+    rows: Sequence[RowId],
+    pool: ThreadPoolExecutor,
+    ledgers: Sequence[Ledger],
+) -> list[Clean | None]:
+    """Decode a block of media cells, each file once however many rows name it."""
+    places: dict[Any, list[int]] = {}
+    for place, cell in enumerate(raw):
+        places.setdefault(cell if isinstance(cell, str | Path) else place, []).append(place)
+    first = [its[0] for its in places.values()]
+
+    def read(place: int) -> Clean | None:
+        return prep.read_cell(name, raw[place], rows[place], ledgers[place])
+
+    cells: list[Clean | None] = [None] * len(raw)
+    for cell, its in zip(pool.map(read, first), places.values(), strict=True):
+        faults = [fault for fault in ledgers[its[0]] if fault.column == name]
+        for place in its:
+            cells[place] = cell
+        for place in its[1:]:
+            for fault in faults:
+                ledgers[place].add(replace(fault, row=rows[place]))
+    return cells
+
+
+def same_cell(cell: Clean | None) -> int:
+    """Give a number that is the same for the same content, and 0 for a missing cell."""
+    if cell is None:
+        return 0
+    content = cell if isinstance(cell, str | np.ndarray) else repr(cell)
+    return int.from_bytes(digest(content)[:8], "big", signed=True)
+
+
+def _keepers(
+    steps: Mapping[str, Step],
+    budget: Budget,
+    folder: Path | None,
+    extractors: Mapping[str, Extractor],
+) -> dict[str, Keeper]:
+    keepers: dict[str, Keeper] = {}
+    for name, step in steps.items():
+        if name in extractors:
+            keepers[name] = Extracted(step, extractors[name], Pile(budget, folder))
+        elif step.stored:
+            keepers[name] = _Clean(step, Pile(budget, folder))
+        else:
+            keepers[name] = _Ragged(step) if step.ragged else _Dense(step)
+    return keepers
 
 
 class _Clean:
@@ -183,7 +242,7 @@ class _Clean:
     def add(self, cells: Sequence[Clean | None]) -> None:
         self.pile.add(cells)
 
-    def column(self, rows: Rows) -> Column:
+    def column(self, rows: Rows, turn: int = 0) -> Column:  # noqa: ARG002  one view
         return self.step([self.pile[int(row)] for row in rows])
 
     def lengths(self) -> Rows:
@@ -200,7 +259,7 @@ class _Dense:
     def add(self, cells: Sequence[Clean | None]) -> None:
         self.parts.append(self.step(cells))
 
-    def column(self, rows: Rows) -> Column:
+    def column(self, rows: Rows, turn: int = 0) -> Column:  # noqa: ARG002  one view
         return self._all().rows(torch.from_numpy(rows))
 
     def lengths(self) -> Rows:
@@ -210,7 +269,8 @@ class _Dense:
         if len(self.parts) != 1:
             parts = self.parts or [self.step([])]
             sides = ([p.values for p in parts], [p.mask for p in parts], [p.present for p in parts])
-            self.parts = [Column(*map(torch.cat, sides))]
+            values, mask, present = map(torch.cat, sides)
+            self.parts = [Column(values, mask, present)]
         return self.parts[0]
 
 
@@ -231,7 +291,7 @@ class _Ragged:
         self.counts.append(column.mask.sum(1))
         self.present.append(column.present)
 
-    def column(self, rows: Rows) -> Column:
+    def column(self, rows: Rows, turn: int = 0) -> Column:  # noqa: ARG002  one view
         values, counts, present = self._joined()
         index = torch.from_numpy(rows)
         lengths = counts[index]

@@ -55,7 +55,7 @@ class TextStep(Step):
 
     def fit(self, cells: Sequence[str | None]) -> "TextStep":
         """Teach the tokenizer, and count the texts that will be cut."""
-        texts = [cell for cell in cells if cell is not None]
+        texts = [self.field.prefix + cell for cell in cells if cell is not None]
         self.tokens.fit(texts)
         self.texts = len(texts)
         most = self.field.max_tokens
@@ -65,17 +65,24 @@ class TextStep(Step):
 
     def __call__(self, cells: Sequence[str | None]) -> Column:
         """Number the tokens, cut at ``max_tokens``; a text without any token is one unknown."""
-        found = iter(self.tokens([cell for cell in cells if cell is not None]))
+        prefix = self.field.prefix
+        found = iter(self.tokens([prefix + cell for cell in cells if cell is not None]))
         rows = [None if cell is None else self._row(next(found)) for cell in cells]
         return ragged(rows, (), np.int64)
 
     def _row(self, ids: list[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
-        return np.array(ids[: self.field.max_tokens] or [UNKNOWN], np.int64)
+        return np.array(self.tokens.cut(ids, self.field.max_tokens) or [UNKNOWN], np.int64)
 
     @property
     def layout(self) -> Layout:
         """The vocabulary, and the most tokens as length."""
-        return Layout("text", vocabulary=self.tokens.size, length=self.field.max_tokens)
+        return Layout(
+            "text",
+            vocabulary=self.tokens.size,
+            length=self.field.max_tokens,
+            tokenizer=self.tokens.digest,
+            words=self.tokens.entries,
+        )
 
     def state(self) -> Mapping[str, Any]:
         """Give the tokenizer and the counts."""

@@ -14,7 +14,8 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
-from sensorium.core.errors import ArtifactError, SchemaError
+from sensorium.core.errors import ArtifactError, ExtraError, SchemaError
+from sensorium.store.content import tokenizer_digest
 
 PAD, UNKNOWN = 0, 1
 SPECIAL = ["[PAD]", "[UNK]"]
@@ -35,6 +36,20 @@ class Tokens(ABC):
     @abstractmethod
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Give each text's ids."""
+
+    def cut(self, ids: list[int], most: int) -> list[int]:
+        """Shorten a row of ids to so many."""
+        return ids[:most]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of a tokenizer whose ids come from elsewhere; "" for a learned one."""
+        return ""
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The words in the order of their ids; () where ids are pieces of words."""
+        return ()
 
     @abstractmethod
     def text(self, ids: Sequence[int]) -> str:
@@ -106,6 +121,7 @@ class Pretrained(Tokens):
     def __init__(self, file: str) -> None:
         self.file = file
         self._tokenizer: Tokenizer | None = None
+        self._digest = ""
 
     def _loaded(self) -> Tokenizer:
         if self._tokenizer is None:
@@ -126,6 +142,24 @@ class Pretrained(Tokens):
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Give each text's ids, with the tokenizer's own marks around them."""
         return [encoding.ids for encoding in self._loaded().encode_batch_fast(list(texts))]
+
+    def cut(self, ids: list[int], most: int) -> list[int]:
+        """Shorten a row of ids to so many, the marks at its end kept."""
+        if len(ids) <= most:
+            return ids
+        marks = self._marks()
+        return ids[: most - marks] + ids[len(ids) - marks :] if marks < most else ids[:most]
+
+    def _marks(self) -> int:
+        """Count the marks that the tokenizer puts at the end of a text."""
+        flags = self._loaded().encode("a").special_tokens_mask
+        return flags[::-1].index(0) if 0 in flags else 0
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the tokenizer's own JSON."""
+        self._digest = self._digest or tokenizer_digest(self._loaded().to_str())
+        return self._digest
 
     def text(self, ids: Sequence[int]) -> str:
         """Join ids back to text."""
@@ -149,7 +183,9 @@ def _from_state(state: Mapping[str, Any]) -> Tokenizer:
 
 
 def _from_file(name: str) -> Tokenizer:
-    file = Path(name)
+    file = Path(name).expanduser()
+    if file.is_dir() and not (file / "tokenizer.json").is_file() and any(file.glob("vocab*")):
+        return _converted(file)
     if file.is_dir():
         file = file / "tokenizer.json"
     if not file.is_file():
@@ -162,4 +198,19 @@ def _from_file(name: str) -> Tokenizer:
         return Tokenizer.from_file(str(file))
     except Exception as error:  # the Rust binding raises plain Exception
         msg = f"Text(tokenizer={name!r}): {file} is not a tokenizer.json ({error})"
+        raise SchemaError(msg) from error
+
+
+def _converted(folder: Path) -> Tokenizer:
+    """Read a tokenizer of an older form (vocab.txt, vocab.json + merges.txt)."""
+    try:
+        from transformers import AutoTokenizer  # noqa: PLC0415  an extra
+    except ImportError as error:
+        purpose = f"{folder} has no tokenizer.json; reading its older form"
+        raise ExtraError("transformers", "pretrained", purpose) from error
+    try:
+        found = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return Tokenizer.from_str(found.backend_tokenizer.to_str())
+    except Exception as error:  # transformers raises many kinds
+        msg = f"Text(tokenizer={str(folder)!r}): its older form cannot be read ({error})"
         raise SchemaError(msg) from error

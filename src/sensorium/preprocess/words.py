@@ -48,6 +48,11 @@ class Words(Tokens):
         """How many different ids there are."""
         return len(self._words)
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The words in the order of their ids, the marks of padding and unknown words first."""
+        return tuple(self._words)
+
     def fit(self, texts: Iterable[str]) -> None:
         """Learn the commonest words; equals in the order of the alphabet."""
         texts = list(texts)

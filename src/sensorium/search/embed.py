@@ -1,11 +1,13 @@
 """Rows and queries to vectors, by the model of an index."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Int64
 
+from sensorium.core.batch import Features
 from sensorium.core.errors import PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Ledger
 from sensorium.model import Model
@@ -30,27 +32,45 @@ def embedded(
     Returns:
         Their places on the shelf, and their vectors.
     """
-    names = model.names if column is None else (column,)
+    names = _embedding(model, column) if column is None else (column,)
     there = np.flatnonzero(np.any([shelf.present[name] for name in names], axis=0))
     found = [np.zeros((0, model.fusion.width), np.float32)]
     for start in range(0, len(there), STEP):
-        fused = model.features(shelf.batch(there[start : start + STEP])).fused
-        vectors = fused.pooled if column is None else fused.parts[column]
-        found.append(vectors.float().cpu().numpy())
+        features = model.features(shelf.batch(there[start : start + STEP]))
+        found.append(_vectors(model, features, column, names))
     return there, np.concatenate(found)
 
 
+def _embedding(model: Model, column: str | None) -> tuple[str, ...]:
+    """Name the columns by which an index of this column can be asked."""
+    shared = model.task.columns
+    if column is None:
+        return shared or model.names
+    return shared if column in shared else (column,)
+
+
+def _vectors(model: Model, features: Features, column: str | None, names: Sequence[str]) -> Matrix:
+    """Give a vector a row; of columns in one space, the average of those that the row has."""
+    if names and set(names) <= set(model.task.columns):
+        there = torch.stack([features.fused.present[name] for name in names], 1)
+        outputs = torch.stack([features.outputs[name] for name in names], 1)
+        vectors = (outputs * there.unsqueeze(-1)).sum(1)
+    else:
+        vectors = features.fused.pooled if column is None else features.fused.parts[column]
+    return np.asarray(vectors.float().cpu().numpy())
+
+
 def embedded_query(model: Model, column: str | None, cells: Mapping[str, Any]) -> Matrix:
-    """Embed one query.
+    """Embed one query: by the column of the index, or by any that shares a space with it.
 
     Errors:
         PartError: it asks by a column whose vectors are not in the index.
         TableError: a damaged cell, or none at all.
     """
-    names = model.names if column is None else (column,)
+    names = _embedding(model, column)
     wrong = [f"{name!r}{nearest(name, names)}" for name in cells if name not in names]
     if wrong:
-        what = "all inputs of its model" if column is None else repr(column)
+        what = "all inputs of its model" if column is None else " and ".join(map(repr, names))
         title = f"This index holds vectors of {what}; it cannot be asked by:"
         raise PartError(all_at_once(title, wrong))
     ledger = Ledger()
@@ -62,4 +82,9 @@ def embedded_query(model: Model, column: str | None, cells: Mapping[str, Any]) -
     if all(clean.get(name) is None for name in cells):
         msg = f"the query has no cell: {', '.join(map(repr, cells))} is missing"
         raise TableError(msg)
-    return model.embed(dict(cells), column=column).astype(np.float32)
+    batch = model.prep.collate([{**dict.fromkeys(model.names), **_given(clean, cells)}], [0])
+    return _vectors(model, model.features(batch), column, tuple(cells))
+
+
+def _given(clean: Mapping[str, Any], cells: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: clean[name] for name in cells}

@@ -21,10 +21,12 @@ class Task(nn.Module, ABC):
 
     Attributes:
         targets: the columns that it learns to give.
+        columns: the input columns that it brings into one space, for tasks that do.
         heads: one head a target, for tasks that end in labels or numbers; known after ``setup``.
     """
 
     targets: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     heads: Mapping[str, Head]
 
     @abstractmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.core.describe import PART, build, describe
@@ -23,13 +24,14 @@ def write_job(folder: Path, encoder: Encoder, layout: Layout, column: Column) ->
     job = {
         "class": address(type(encoder)),
         "encoder": describe(encoder),
+        "state": dict(encoder.state()),
         "layout": describe(layout),
     }
     (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
     weights = {name: weight.contiguous() for name, weight in encoder.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
     given = {"values": column.values, "mask": column.mask, "present": column.present}
-    save_file({name: tensor.contiguous() for name, tensor in given.items()}, folder / GIVEN)
+    save_file({name: _own(tensor) for name, tensor in given.items()}, folder / GIVEN)
 
 
 def encode_again(folder: Path) -> None:
@@ -41,13 +43,20 @@ def encode_again(folder: Path) -> None:
 def _encode(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     encoder: Encoder = build(job["encoder"], {job["encoder"][PART]: locate(job["class"])})
+    encoder.restore(job["state"])
     encoder.setup(build(job["layout"], {"Layout": Layout}))
     encoder.load_state_dict(load_file(folder / WEIGHTS))
     with torch.inference_mode():
-        given = {name: tensor.clone() for name, tensor in load_file(folder / GIVEN).items()}
-        found = encoder.eval()(Column(**given))
+        given = load_file(folder / GIVEN)
+        values, mask, present = (given[n].clone() for n in ("values", "mask", "present"))
+        found = encoder.eval()(Column(values, mask, present))
     answer = {"tokens": found.tokens, "mask": found.mask, "present": found.present}
-    save_file({name: tensor.contiguous() for name, tensor in answer.items()}, folder / FOUND)
+    save_file({name: _own(tensor) for name, tensor in answer.items()}, folder / FOUND)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """Copy: of a cell of one step, ``mask`` and ``present`` may share their memory."""
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def read_answer(folder: Path) -> Encoded:

@@ -43,8 +43,9 @@ def check_encoder(
 
     Shapes; the same seed gives the same numbers; the order of rows, the neighbours of a row and
     padding change nothing; absent cells change nothing and get no gradient; gradients agree with
-    finite differences; one row can be trained on; bf16 works; saved, described and built again it
-    gives the same bits, in a new process too.
+    finite differences; one row can be trained on; bf16 works; what is frozen stays so, and its
+    features may be kept; saved, described and built again it gives the same bits, in a new
+    process too.
 
     Args:
         make: makes the encoder, before ``setup``.
@@ -208,8 +209,11 @@ def _check_absence(case: Case) -> None:
     if column.values.is_floating_point():
         values = column.values.clone().requires_grad_()
         case.encoder()(replace(column, values=values)).tokens.sum().backward()
-        silent = values.grad is not None and not values.grad[~present].any()
-        demand(silent, "absence", "an absent cell gets a gradient; it must be exactly 0")
+        reached = values.grad is not None or case.encoder().frozen is not None
+        silent = values.grad is None or not values.grad[~present].any()
+        demand(
+            reached and silent, "absence", "an absent cell gets a gradient; it must be exactly 0"
+        )
 
 
 def _encode(case: Case, column: Column, *, training: bool) -> tuple[Encoded, Encoded]:
@@ -234,7 +238,8 @@ def _check_all_absent(case: Case) -> None:
 def _check_gradients(case: Case) -> None:
     encoder, column = case.precise()
     values = column.values.clone()
-    inputs = [values.requires_grad_()] if values.is_floating_point() else []
+    whole = encoder.frozen is None  # else no gradient comes to the cells, whatever they are
+    inputs = [values.requires_grad_()] if whole and values.is_floating_point() else []
     column = replace(column, values=values)
     with seeded(5):
         weigh = torch.randn(_real(encoder(column)).shape, dtype=torch.float64)
@@ -265,12 +270,28 @@ def _check_saving(case: Case) -> None:
     expected = first(case.column)
     description = json.loads(json.dumps(describe(first)))
     again: Encoder = build(description, {type(first).__name__: type(first)})
+    again.restore(json.loads(json.dumps(first.state())))
     with seeded(99):
         again.setup(case.layout)
     again.load_state_dict(first.state_dict())
     message = "built from its description, with its weights loaded, it gives other numbers; keep "
     message += "every keyword under its own name, and every random number as a weight or buffer"
     demand(same_bits(again.eval()(case.column), expected), "saving", message)
+
+
+def _check_frozen(case: Case) -> None:
+    encoder = case.encoder()
+    if encoder.frozen is None:
+        return
+    expected, features = encoder(case.column), encoder.extract(case.column)
+    message = "features extracted beforehand gave other numbers than the cells themselves"
+    demand(features.extracted and same_bits(encoder(features), expected), "frozen", message)
+    moving = [name for name, weight in encoder.frozen.named_parameters() if weight.requires_grad]
+    demand(not moving, "frozen", f"these weights would be trained: {moving}")
+    with seeded(7):
+        again = encoder.train().extract(case.column)
+    message = "train() changed what the frozen part gives; keep it in eval()"
+    demand(torch.equal(again.values, features.values), "frozen", message)
 
 
 CHECKS: dict[str, Callable[[Case], None]] = {
@@ -283,6 +304,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "all absent": _check_all_absent,
     "gradients": _check_gradients,
     "training": _check_training,
+    "frozen": _check_frozen,
     "saving": _check_saving,
 }
 

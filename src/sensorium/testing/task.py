@@ -377,10 +377,11 @@ def answer_again(folder: Path) -> None:
     task.setup(WIDTH, PARTS, {target: steps[target] for target in task.targets})
     task.load_state_dict(load_file(folder / WEIGHTS))
     given = load_file(folder / GIVEN)
-    columns = {
-        target: Column(*(given[f"{target}/{n}"].clone() for n in ("values", "mask", "present")))
-        for target in steps
-    }
+    columns = {}
+    for target in steps:
+        names = (f"{target}/{name}" for name in ("values", "mask", "present"))
+        values, mask, present = (given[name].clone() for name in names)
+        columns[target] = Column(values, mask, present)
     rows = len(next(iter(columns.values())).present)
     with torch.no_grad():
         found = _outcome(task.eval(), rows, Batch(columns, tuple(range(rows))))

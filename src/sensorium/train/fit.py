@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sensorium.core.batch import Batch
 from sensorium.core.faults import Ledger
 from sensorium.core.seed import derive, generator
 from sensorium.data.loader import Loader
-from sensorium.evaluate import collect
+from sensorium.evaluate import collect, validation
 from sensorium.model import Model
 from sensorium.preprocess import Shelf, augmented
 from sensorium.train.checkpoint import (
@@ -38,9 +38,11 @@ from sensorium.train.hiding import hidden
 from sensorium.train.log import Log
 from sensorium.train.mix import mixed_loss
 from sensorium.train.optimisers import make_optimiser, rate_at, set_rate, trainable
+from sensorium.train.passes import passes
 from sensorium.train.plan import Plan
 from sensorium.train.run import Run
 from sensorium.train.trial import fitting, settle
+from sensorium.train.weights import learned, take_back
 
 EARLY = 2
 """After each of so many epochs it is reckoned anew how many fit into the minutes."""
@@ -122,7 +124,7 @@ class Fit:
 
     def _loader(self, epoch: int, start: int) -> Loader[Batch]:
         return Loader(
-            self.train.batch,
+            partial(self.train.batch, turn=epoch),
             rows=len(self.train),
             rows_per_step=self.plan.rows_per_step,
             lengths=self.train.lengths,
@@ -147,15 +149,23 @@ class Fit:
         update = last or (progress.step + 1) % plan.accumulate == 0
         with self.accelerator.no_sync(self.wrapped) if not update else nullcontext():
             bf16 = progress.settled["precision"] == "bf16"
-            with torch.autocast(batch_device(batch).type, torch.bfloat16, enabled=bf16):
-                losses = mixed_loss(self.wrapped, self.model, batch, plan, progress.total)
-            check_finite(self.model, losses, batch, self.folder)
-            self.accelerator.backward(torch.stack(list(losses.values())).sum() / plan.accumulate)
+            autocast = torch.autocast(batch_device(batch).type, torch.bfloat16, enabled=bf16)
+            if 0 < plan.rows_per_pass < len(batch):
+                losses = passes(self.wrapped, self.model, batch, plan, autocast, self._backward)
+                check_finite(self.model, losses, batch, self.folder)
+            else:
+                with autocast:
+                    losses = mixed_loss(self.wrapped, self.model, batch, plan, progress.total)
+                check_finite(self.model, losses, batch, self.folder)
+                self._backward(torch.stack(list(losses.values())).sum())
         if update:
             self._update()
         progress.step += 1
         progress.total += 1
         return {name: loss.detach() for name, loss in losses.items()}
+
+    def _backward(self, loss: Tensor) -> None:
+        self.accelerator.backward(loss / self.plan.accumulate)
 
     def _varied(self, batch: Batch, draws: torch.Generator) -> Batch:
         if self.plan.augment:
@@ -177,6 +187,9 @@ class Fit:
         """Score the validation rows, with the averaged weights where there are any."""
         if self.valid is None or len(self.valid) == 0:
             return {}
+        if self.model.task.columns:
+            with self.average.applied() if self.average else nullcontext():
+                return validation(self.model, self.valid, self.plan.seed)
         with self.average.applied() if self.average else nullcontext():
             outcome = collect(self.model, self.valid, rows_per_step=2 * self.plan.rows_per_step)
         scores: dict[str, dict[str, float]] = {}
@@ -211,7 +224,7 @@ class Fit:
             if is_best(progress.history, progress.best_epoch):
                 progress.best_epoch = progress.epoch
                 if self.plan.keep == "best":
-                    source = self.average.state if self.average else self.model.state_dict()
+                    source = self.average.state if self.average else learned(self.model)
                     self.best = {name: weight.detach().clone() for name, weight in source.items()}
         progress.epoch += 1
         progress.step = 0
@@ -249,7 +262,7 @@ class Fit:
         if self.folder is None or not self.accelerator.is_main_process:
             return
         tensors = {
-            "weights": self.model.state_dict(),
+            "weights": learned(self.model),
             "optimiser": optimiser_tensors(self.optimiser),
             "average": self.average.state if self.average else {},
             "best": self.best,
@@ -258,7 +271,7 @@ class Fit:
 
     def _restore(self, checkpoint: Path) -> None:
         self.progress, tensors = load_checkpoint(checkpoint)
-        self.model.load_state_dict(tensors["weights"])
+        take_back(self.model, tensors["weights"])
         restore_optimiser(self.optimiser, tensors.get("optimiser", {}))
         if self.average:
             updates = self.progress.total // self.plan.accumulate
@@ -269,7 +282,7 @@ class Fit:
         """Take the kept weights, choose thresholds on the validation rows, and give the run."""
         kept = self.best or (self.average.state if self.average else None)
         if kept:
-            self.model.load_state_dict(kept)
+            take_back(self.model, kept)
         self._choose_thresholds()
         self.model.eval()
         folder = self.folder

@@ -13,14 +13,14 @@ from sensorium.core.errors import ArtifactError, TrainingError
 from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.model import Model
-from sensorium.preprocess import Shelf
+from sensorium.preprocess import Extractor, Shelf
 from sensorium.train.checkpoint import newest
 from sensorium.train.failures import explained
 from sensorium.train.fit import Fit
 from sensorium.train.mix import check_mixable
 from sensorium.train.optimisers import rate_at
 from sensorium.train.plan import Plan
-from sensorium.train.progress import Bar
+from sensorium.train.progress import Bar, reading
 from sensorium.train.run import Run
 
 OnStep = Callable[[int, Mapping[str, Tensor]], None]
@@ -59,7 +59,11 @@ def train(
     check_mixable(model.schema.inputs, plan)
     folder, ledger = _folder(out, resume=resume), Ledger()
     with _threads(plan.threads), explained(folder):
-        shelves = [_shelf(model, rows, ledger, folder) for rows in (table, valid)]
+        views = model.extractors(plan.augment, plan.views)
+        shelves = [
+            _shelf(model, table, ledger, folder, views, quiet=quiet),
+            _shelf(model, valid, ledger, folder, quiet=quiet),
+        ]
         fit = Fit.begin(model, _filled(shelves[0]), shelves[1], plan, folder, ledger)
         with Bar(fit.steps, fit.progress.total, quiet=quiet) as bar:
             while not fit.progress.done:
@@ -130,10 +134,19 @@ def _folder(out: str | Path | None, *, resume: bool) -> Path | None:
     return folder
 
 
-def _shelf(model: Model, rows: Table | Shelf | None, ledger: Ledger, folder: Path | None) -> Any:
+def _shelf(
+    model: Model,
+    rows: Table | Shelf | None,
+    ledger: Ledger,
+    folder: Path | None,
+    extractors: Mapping[str, Extractor] | None = None,
+    *,
+    quiet: bool,
+) -> Any:
     if rows is None or isinstance(rows, Shelf):
         return rows
-    return Shelf.of(model.prep, rows, ledger, folder=folder)
+    with reading(len(rows), quiet=quiet) as on_row:
+        return model.shelf(rows, ledger, folder=folder, on_row=on_row, extractors=extractors)
 
 
 def _filled(shelf: Shelf) -> Shelf:

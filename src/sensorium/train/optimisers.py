@@ -2,25 +2,31 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
 
+from sensorium.encoders.encoder import Encoder
 from sensorium.train.plan import Plan
 
 
 def make_optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """Make the plan's optimiser; vectors (biases, norms, tokens) get no weight decay."""
-    matrices: list[nn.Parameter] = []
-    vectors: list[nn.Parameter] = []
+    """Make the plan's optimiser; vectors (biases, norms, tokens) get no weight decay.
+
+    Weights that an encoder slows down (``Encoder.paces``) are in groups of their own.
+    """
+    paces = paces_of(model)
+    by_kind: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in trainable(model):
         decayed = weight.ndim >= 2 and "absent" not in name
-        (matrices if decayed else vectors).append(weight)
-    groups = [
-        {"params": matrices, "weight_decay": plan.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        kind = (plan.weight_decay if decayed else 0.0, paces.get(name, 1.0))
+        by_kind.setdefault(kind, []).append(weight)
+    order = sorted(by_kind, reverse=True)
+    groups: list[dict[str, Any]] = [
+        {"params": by_kind[decay, pace], "weight_decay": decay, "pace": pace}
+        for decay, pace in order
     ]
-    groups = [group for group in groups if group["params"]]
     match plan.optimiser:
         case "adamw":
             return torch.optim.AdamW(groups, lr=plan.rate, fused=True)
@@ -38,6 +44,16 @@ def make_optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
 def trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """List the weights that are not frozen."""
     return ((name, w) for name, w in model.named_parameters() if w.requires_grad)
+
+
+def paces_of(model: nn.Module) -> dict[str, float]:
+    """Give the share of the plan's rate of each weight that has its own, by name."""
+    return {
+        f"{name}.{inner}" if name else inner: pace
+        for name, part in model.named_modules()
+        if isinstance(part, Encoder)
+        for inner, pace in part.paces().items()
+    }
 
 
 def rate_at(step: int, steps: int, plan: Plan) -> float:
@@ -58,6 +74,6 @@ def rate_at(step: int, steps: int, plan: Plan) -> float:
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, each by its pace."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["pace"]

@@ -17,6 +17,9 @@ class Plan:
         epochs: passes over the training rows.
         minutes: a time budget; fewer epochs are made when it would be overrun. None: no limit.
         rows_per_step: rows in one batch.
+        rows_per_pass: rows encoded at once where the loss compares the rows of a batch with each
+            other (``Align``): a batch beyond memory in several passes, its gradients exactly
+            those of the whole (Gao et al. 2021). 0 encodes them together.
         accumulate: batches in one step of the optimiser.
         optimiser: ``"adamw"``, ``"adam"``, ``"sgd"`` (plain gradient descent; with
             ``rows_per_step`` as large as the table it is full gradient descent), ``"momentum"``
@@ -34,6 +37,8 @@ class Plan:
         precision: ``"auto"`` times a few steps of each and keeps the faster.
         modality_dropout: share of cells hidden while training, never all of a row.
         augment: names from ``sensorium.preprocess.AUGMENTATIONS``.
+        views: of each cell of a frozen encoder's column, where it is augmented: so many varied
+            ones are made beforehand, and epochs take turns.
         mixup: strength of mixup of dense columns (the Beta distribution's alpha); 0 is none.
         cutmix: the same for cutmix of pictures.
         checkpoint_seconds: a checkpoint is written at the end of an epoch when the last one is
@@ -46,6 +51,7 @@ class Plan:
     epochs: int = 20
     minutes: float | None = None
     rows_per_step: int = 64
+    rows_per_pass: int = 0
     accumulate: int = 1
     optimiser: Optimiser = "adamw"
     rate: float = 1e-3
@@ -60,6 +66,7 @@ class Plan:
     precision: Precision = "auto"
     modality_dropout: float = 0.15
     augment: tuple[str, ...] = ()
+    views: int = 8
     mixup: float = 0.0
     cutmix: float = 0.0
     checkpoint_seconds: float = 30.0
@@ -88,6 +95,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, 1_000_000),
     "minutes": (0.01, 1_000_000),
     "rows_per_step": (1, 1_000_000),
+    "rows_per_pass": (0, 1_000_000),
     "accumulate": (1, 1_000_000),
     "rate": (0, 100),
     "momentum": (0, 1),
@@ -97,6 +105,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "ema": (0, 0.999999),
     "patience": (0, 1_000_000),
     "modality_dropout": (0, 0.95),
+    "views": (1, 10_000),
     "mixup": (0, 10),
     "cutmix": (0, 10),
     "checkpoint_seconds": (0, 1e9),

@@ -1,7 +1,8 @@
 """What a person sees of a fit: a bar in a terminal, a line an epoch elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -81,3 +82,12 @@ class Bar:
             f"{record['rows_per_second']:,.0f} rows/s  {record['seconds']:.0f} s",
             highlight=False,
         )
+
+
+@contextmanager
+def reading(rows: int, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show, in a terminal, how many rows were read; gives what is to be told their number."""
+    console = Console(stderr=True, quiet=quiet)
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("reading", total=rows)
+        yield lambda count: bar.update(task, completed=count)

@@ -1,0 +1,99 @@
+"""How a network wants its pictures: their side, their cut and their colours.
+
+Legend: batch = rows, channels = 1 or 3 colours, side = px.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from sensorium.core.schema import Field, Image
+from sensorium.encoders.towers.source import read_json
+
+PROCESSOR = "preprocessor_config.json"
+
+
+class Framing(nn.Module):
+    """Scales a picture, cuts its middle out and evens its colours, as a network was trained on.
+
+    Args:
+        known: ``scaled`` and ``side_px`` (the sides before and after the cut, px), ``mean`` and
+            ``deviation`` (one number a colour, as shares of 255).
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.scaled = int(known["scaled"])
+        self.side = int(known["side_px"])
+        for name in ("mean", "deviation"):
+            value = torch.tensor(known[name], dtype=torch.float32)[:, None, None]
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def channels(self) -> int:
+        """How many colours the network sees."""
+        return len(self.mean)
+
+    def forward(
+        self, values: Shaped[Tensor, " batch given high wide"]
+    ) -> Float[Tensor, " batch channels side side"]:
+        """Prepare pictures of bytes, or of numbers from 0 to 255."""
+        x = values.to(self.mean.dtype, memory_format=torch.channels_last)
+        if x.shape[1] != self.channels:
+            x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x.mean(1, keepdim=True)
+        if x.shape[-2:] != (self.scaled, self.scaled):
+            size = (self.scaled, self.scaled)
+            x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255)
+        edge = (self.scaled - self.side) // 2
+        x = x[..., edge : edge + self.side, edge : edge + self.side]
+        return (x / 255 - self.mean) / self.deviation
+
+    def suited(self, field: Field) -> Field:
+        """Give a picture's field the side and the colours that the network was trained on."""
+        if not isinstance(field, Image):
+            return field
+        return replace(field, size=self.scaled, channels=self.channels, fit="crop")
+
+
+def read_framing(folder: Path, side: int, channels: int, *, raw: bool = False) -> dict[str, Any]:
+    """Read what a ``preprocessor_config.json`` says of a network's pictures.
+
+    Args:
+        folder: where that file may lie.
+        side: the side that the network takes, px; 0 where it takes any.
+        channels: how many colours it takes.
+        raw: whether it evens colours out by itself, so that it is given 0..255 where no file
+            says otherwise; else mean and deviation are then 0.5.
+    """
+    said = read_json(folder, PROCESSOR)
+    found = side or _side(said.get("crop_size")) or _side(said.get("size")) or 224
+    mean, deviation = (0.0, 1 / 255) if raw else (0.5, 0.5)
+    if said and not said.get("do_normalize", True):
+        mean, deviation = (0.0, 1.0) if said.get("do_rescale", True) else (0.0, 1 / 255)
+        said = {}
+    return {
+        "scaled": max(found, _side(said.get("size")) if said.get("do_center_crop") else 0),
+        "side_px": found,
+        "mean": _colours(said.get("image_mean", mean), channels),
+        "deviation": _colours(said.get("image_std", deviation), channels),
+    }
+
+
+def _side(size: Any) -> int:
+    if isinstance(size, Mapping):
+        return int(size.get("height") or size.get("shortest_edge") or 0)
+    return int(size or 0)
+
+
+def _colours(value: Any, channels: int) -> list[float]:
+    values = [float(x) for x in value] if isinstance(value, list | tuple) else [float(value)]
+    return values if len(values) == channels else [sum(values) / len(values)] * channels

@@ -1,0 +1,177 @@
+"""Pretrained picture encoders of ``transformers``: ViT, DINOv2, Swin, ConvNeXt, CLIP, SigLIP.
+
+Pictures come as bytes, scaled and cut as the model's ``preprocessor_config.json`` says: the field
+that ``suited`` gives does the scaling, the tower cuts the middle out and evens the colours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.schema import Field, Image
+from sensorium.encoders.encoder import as_encoded
+from sensorium.encoders.towers.source import (
+    config_of,
+    demand_reader,
+    fresh,
+    loaded,
+    preprocessor_of,
+    transformers,
+)
+from sensorium.encoders.towers.tower import Tower
+from sensorium.nn.layers import layers_of
+
+PAIRED = {
+    "clip": "CLIPVisionModelWithProjection",
+    "siglip": "SiglipVisionModel",
+}
+"""Models of two sides, and the class of the side that sees."""
+FIRST = {"vit", "deit", "dinov2", "dinov2_with_registers", "dinov3_vit"}
+"""Models whose first token sums the picture up."""
+MEAN = (0.5, 0.5, 0.5)
+CROPPED = 384
+"""Below this side, px, ConvNeXt cuts the middle out of a larger picture; above it stretches."""
+
+
+class ImageTower(Tower):
+    """A picture encoder of ``transformers``, with the scaling and colours of its own files."""
+
+    kind: ClassVar[str] = "image"
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, model: Any, known: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.known = dict(known)
+        self.model: Any = model
+        sizes = model.config
+        own = sizes.hidden_sizes[-1] if hasattr(sizes, "hidden_sizes") else sizes.hidden_size
+        self.features = int(own)
+        projects = hasattr(model, "visual_projection")
+        self.summed = int(sizes.projection_dim) if projects else self.features
+        for name in ("mean", "deviation"):
+            value = torch.tensor(known[name], dtype=torch.float32)[:, None, None]
+            self.register_buffer(name, value, persistent=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> "ImageTower":
+        """Read a model folder, weights and all.
+
+        Errors:
+            PartError: it cannot be read as a picture encoder.
+        """
+        config = config_of(folder)
+        name = PAIRED.get(config["model_type"], "")
+        model = loaded(_class(name), folder, ("pooler.", "embeddings.mask_token"), _options(config))
+        demand_reader(model, folder, cls.kind)
+        known = {"config": config, "side": name, **_seen(folder, model.config)}
+        return cls(model, known)
+
+    @classmethod
+    def remade(cls, known: Mapping[str, Any]) -> "ImageTower":
+        """Make it again from its state, without weights."""
+        config = known["config"]
+        return cls(fresh(_class(known["side"]), config, _options(config)), known)
+
+    def state(self) -> Mapping[str, Any]:
+        """Give config, sides and colours."""
+        return self.known
+
+    def pixels(
+        self, values: Shaped[Tensor, " batch channels height width"]
+    ) -> Float[Tensor, " batch 3 side side"]:
+        """Scale, cut and even out pictures, given as bytes or as numbers from 0 to 255."""
+        x = values.to(self.mean.dtype, memory_format=torch.channels_last)
+        x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+        scaled, side = self.known["scaled"], self.known["side_px"]
+        if x.shape[-1] != scaled:
+            x = F.interpolate(x, (scaled, scaled), mode="bicubic", antialias=True).clamp(0, 255)
+        edge = (scaled - side) // 2
+        x = x[..., edge : edge + side, edge : edge + side]
+        return (x / 255 - self.mean) / self.deviation
+
+    def tokens(self, column: Column) -> Encoded:
+        """Give the places of the last grid, and the summing token where there is one."""
+        tokens = _sequence(self.model(self.pixels(column.values)).last_hidden_state)
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return as_encoded(tokens, mask, column)
+
+    def summary(self, column: Column) -> Float[Tensor, " batch summed"]:
+        """Sum the picture up as the model was trained: own embedding, first token or mean."""
+        found = self.model(self.pixels(column.values))
+        vectors: Tensor
+        if hasattr(found, "image_embeds"):
+            vectors = found.image_embeds
+        elif self.known["config"]["model_type"] in FIRST:
+            vectors = found.last_hidden_state[:, 0]
+        elif getattr(found, "pooler_output", None) is not None:
+            vectors = found.pooler_output.flatten(1)
+        else:
+            vectors = _sequence(found.last_hidden_state).mean(1)
+        return vectors
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """List the layers or stages."""
+        return layers_of(self.model)
+
+    def suited(self, field: Field) -> Field:
+        """Take the side that the model was trained on, px, in three colours."""
+        if not isinstance(field, Image):
+            return field
+        return replace(field, size=self.known["scaled"], channels=3, fit=self.known["fit"])
+
+    def check(self, layout: Layout) -> None:
+        """Accept any picture: one of another side is scaled."""
+
+
+def _class(name: str) -> Any:
+    package = transformers()
+    return getattr(package, name) if name else package.AutoModel
+
+
+def _options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the pooling layer, which the first token makes needless."""
+    return {"add_pooling_layer": False} if config["model_type"] in {"vit", "deit"} else {}
+
+
+def _sequence(tokens: Tensor) -> Tensor:
+    """Lay a grid, [batch features high wide], out as tokens; tokens stay."""
+    return tokens.flatten(2).transpose(1, 2) if tokens.ndim == 4 else tokens
+
+
+def _seen(folder: Path, config: Any) -> dict[str, Any]:
+    """Read how pictures are scaled, cut and evened out."""
+    inner = preprocessor_of(folder, "image_processor")
+    size, crop = inner.get("size"), inner.get("crop_size")
+    shortest = isinstance(size, Mapping) and "shortest_edge" in size
+    side = _side(size) or int(getattr(config, "image_size", 0) or 224)
+    scaled, fit = side, "crop" if shortest else "stretch"
+    if inner.get("do_center_crop") and crop:
+        side, fit = _side(crop), "crop"
+    elif shortest and ("crop_pct" in inner or "ConvNext" in inner.get("image_processor_type", "")):
+        small = side < CROPPED
+        scaled = int(side / inner.get("crop_pct", 224 / 256)) if small else side
+        fit = "crop" if small else "stretch"
+    if not inner.get("do_normalize", True):
+        inner = {**inner, "image_mean": (0.0,) * 3, "image_std": (1.0,) * 3}
+    scale = 255 * inner.get("rescale_factor", 1 / 255) if inner.get("do_rescale", True) else 255
+    return {
+        "scaled": max(scaled, side),
+        "side_px": side,
+        "fit": fit,
+        "mean": [mean / scale for mean in inner.get("image_mean", MEAN)],
+        "deviation": [deviation / scale for deviation in inner.get("image_std", MEAN)],
+    }
+
+
+def _side(size: Any) -> int:
+    if isinstance(size, Mapping):
+        return int(size.get("height") or size.get("shortest_edge") or 0)
+    return int(size or 0)

@@ -1,0 +1,157 @@
+"""Aligning from a table in one line: lists, groups, the report, search and classes by name."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sensorium as sm
+from sensorium import encoders
+from sensorium.auto.aligned import paired
+from sensorium.core.errors import PartError
+
+COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1),
+           "black": (0, 0, 0), "yellow": (1, 1, 0)}  # fmt: skip
+
+
+def rows(count: int = 120, seed: int = 0) -> list[dict[str, Any]]:
+    """Make rows whose vector shows a colour and whose words name it, in two sentences."""
+    random = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        name = list(COLOURS)[number % len(COLOURS)]
+        seen = np.array([*COLOURS[name], 0.3 * random.normal()]) + 0.05 * random.normal(size=4)
+        mark = f"n{number}"
+        captions = [f"a {name} thing {mark}", f"it is {name} {mark}"]
+        made.append({"id": mark, "seen": seen.tolist(), "caption": captions, "colour": name})
+    return made
+
+
+FIELDS = {"seen": sm.Vector(), "caption": sm.Text(tokenizer="words")}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    out = tmp_path_factory.mktemp("aligned") / "run"
+    return sm.fit(
+        rows(), task=sm.Align("seen", "caption"), kinds=FIELDS, group="id", out=out,
+        encoders={"seen": encoders.Vectors(width=16),
+                  "caption": encoders.WordVectors(width=16, token_dropout=0.0)},
+        plan=sm.Plan(epochs=30, rows_per_step=48, rate=5e-3, modality_dropout=0.0), quiet=True,
+    )  # fmt: skip
+
+
+def test_lists_become_rows_and_the_report_tells_both_directions(run: Any) -> None:
+    found = run.report.searches
+    assert list(found) == ["seen → caption", "caption → seen"]
+    seen = found["seen → caption"]
+    assert (seen.queries, seen.items) == (12, 24)
+    assert found["caption → seen"].queries == 24
+    assert seen.chance["recall_at_1"] == pytest.approx(2 / 24)
+    assert seen.chance["recall_at_10"] == pytest.approx(1 - (14 * 13) / (24 * 23))
+    ten = seen.metrics["recall_at_10"]
+    assert ten.value > 0.9  # the colour is told; which of two alike it was is not
+    assert ten.low <= ten.value <= ten.high
+    assert run.report.scores == dict.fromkeys(found, "mrr")
+    assert any("2.0 items each" in line for line in run.report.choices)
+
+
+def test_the_report_is_written_in_every_form(run: Any) -> None:
+    html = (run.folder / "report.html").read_text()
+    assert "Who finds whom" in html
+    assert "seen → caption" in run.report.markdown()
+    assert "R@1" in run.report.summary()
+    assert run.report.to_dict()["searches"]["seen → caption"]["queries"] == 12
+
+
+def test_the_epochs_were_chosen_by_reciprocal_rank(run: Any) -> None:
+    record = run.history[0]
+    both = [scores["mrr"] for scores in record["valid"].values()]
+    assert record["score"] == pytest.approx(np.mean(both))
+    assert run.history[-1]["score"] > 1.5 * run.history[0]["score"]
+
+
+def test_a_saved_model_tells_how_well_cells_fit(run: Any) -> None:
+    model = sm.load(run.folder / "model")
+    red = [*COLOURS["red"], 0.0]
+    good, bad, none = model.predict(
+        {"seen": red, "caption": "it is red"},
+        {"seen": red, "caption": "it is blue"},
+        {"seen": red},
+    )
+    assert good > bad
+    assert none is None
+
+
+def test_words_find_what_was_seen_and_both_together_do(run: Any) -> None:
+    table = sm.read(rows(24, seed=1))
+    index = sm.Index.of(run.model, table, column="seen")
+    by_words = index.search(caption="a green thing", top=4)
+    assert {hit.row["colour"] for hit in by_words} == {"green"}
+    both = index.search(caption="it is blue", seen=[0.0, 0.0, 1.0, 0.0], top=4)
+    assert {hit.row["colour"] for hit in both} == {"blue"}
+    assert both[0].score == pytest.approx(min(1.0, both[0].score))
+    with pytest.raises(PartError, match="'colour'"):
+        index.search(colour="red")
+
+
+def test_classes_are_told_by_their_names(run: Any) -> None:
+    told = sm.ZeroShot(run.model, "seen", ["red", "green", "blue"], templates=["it is {}"])
+    seen = [{"seen": [*COLOURS[name], 0.0]} for name in told.classes]
+    assert told.predict(*seen, {"seen": None}) == ["red", "green", "blue", None]
+    scores = told.scores(*seen, {})
+    assert scores[:3].sum(1) == pytest.approx(1)
+    assert np.isnan(scores[3]).all()
+    assert [tags for tags in told.tags(*seen) if len(tags) == 1]
+    some = [row for row in rows(60, seed=2) if row["colour"] in told.classes]
+    said = told.predict(*({"seen": row["seen"]} for row in some))
+    assert np.mean([row["colour"] == name for row, name in zip(some, said, strict=True)]) > 0.9
+
+
+def test_what_classes_cannot_be_told_by_is_said(run: Any) -> None:
+    with pytest.raises(PartError) as error:
+        sm.ZeroShot(run.model, "colour", ["red"], by="caption", templates=["no place"])
+    for part in ("'colour' lies in no space", "at least two classes", "has no {}"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "knn"])
+def test_a_probe_learns_from_few_rows(run: Any, kind: Any) -> None:
+    few = sm.read(rows(24, seed=3))
+    probe = sm.Probe(run.model, "seen", kind=kind, strength=3 if kind == "knn" else None)
+    before = run.model.fingerprint
+    told = probe.fit(few, "colour").predict(sm.read([*rows(30, seed=4), {"seen": None}]))
+    truth = [row["colour"] for row in rows(30, seed=4)]
+    assert np.mean([t == p for t, p in zip(truth, told, strict=False)]) > 0.8
+    assert told[-1] is None
+    assert run.model.fingerprint == before
+
+
+def test_a_cell_that_recurs_is_not_split_apart() -> None:
+    table = sm.read([{"photo": f"{n // 2}.jpg", "caption": f"c{n}"} for n in range(10)])
+    found = paired(table, ("photo", "caption"), None)
+    assert found.group == "photo"
+    assert paired(table, ("photo", "caption"), "caption").group == "caption"
+
+
+def test_json_lists_are_lists_and_empty_ones_are_left_out() -> None:
+    table = sm.read([{"a": "x", "b": '["one", "two"]'}, {"a": "y", "b": "[]"}, {"a": "z", "b": ""}])
+    found = paired(table, ("a", "b"), None)
+    assert found.table.cells("b") == ["one", "two"]
+    assert found.table.cells("a") == ["x", "x"]
+
+
+def test_an_aligned_model_cannot_do_without_a_column(run: Any) -> None:
+    with pytest.raises(PartError, match="judged by its pairs"):
+        sm.evaluate(run.model, sm.read(rows(6)).explode("caption"), without=["seen"])
+
+
+def test_two_fits_are_alike(tmp_path: Path) -> None:
+    def fit() -> sm.Model:
+        return sm.fit(
+            rows(40), task=sm.Align("seen", "caption"), kinds=FIELDS, group="id", out=None,
+            plan=sm.Plan(epochs=2, rows_per_step=16, precision="fp32"), quality="fast", quiet=True,
+        ).model  # fmt: skip
+
+    assert fit().fingerprint == fit().fingerprint
