@@ -112,7 +112,7 @@ def test_index_and_search_find_rows(
 ) -> None:
     out, table = str(tmp_path / "index"), str(mixed_faulty.csv)
     said = run("index", str(fitted[0]), table, "--out", out)
-    assert "48 rows in" in said
+    assert f"48 rows in {out}; every vector is compared" in said
     assert f"{len(mixed_faulty.damaged)} damaged cells" in said
     found = list(csv.DictReader(run("search", out, "安静", "--where", "price < 11").splitlines()))
     assert found
@@ -212,3 +212,16 @@ def test_help_names_every_command() -> None:
     for name in ("inspect", "fit", "resume", "plan", "compare", "evaluate", "predict", "doctor"):
         assert name in text
     assert run("--version").startswith("sensorium ")
+
+
+def test_index_says_how_much_an_approximate_search_finds(
+    fitted: tuple[Path, str], mixed: Mixed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss")
+    monkeypatch.setattr("sensorium.search.storage.FEWEST", 20)
+    out = str(tmp_path / "index")
+    said = run("index", str(fitted[0]), str(mixed.csv), "--out", out, "--approximate")
+    assert "searched approximately: 100.0% of the ten nearest are found" in said
+    assert run("search", out, "--like", "price=3", "--top", "2")
+    with pytest.raises(PlanError, match="leave them out"):
+        run("index", str(fitted[0]), str(mixed.csv), "--out", out, "--update", "--approximate")

@@ -18,7 +18,7 @@ from sensorium.core.schema import Field, Text
 from sensorium.encoders import Pretrained
 from sensorium.encoders.towers import Tower, open_tower, remade_tower
 from sensorium.preprocess.text import TextStep
-from tiny_models import BERT, TEXTS, WORDS, embedder, made, write_tokenizer
+from tiny_models import BERT, MARKS, TEXTS, WORDS, embedder, made, write_tokenizer
 
 PLAIN = ("bert", "roberta", "xlm-roberta", "mpnet", "distilbert", "t5")
 PAIRED = ("clip", "siglip", "clap")
@@ -136,6 +136,23 @@ def test_a_sentence_embedder_pools_bends_and_norms(tmp_path: Path, pool: str) ->
     vectors = vectors if pool == "max_tokens" else vectors.tanh()
     same(tower.summary(column), F.normalize(vectors, dim=-1))
     assert tower.summed == 10
+
+
+@pytest.mark.parametrize(
+    ("family", "head"),
+    [("bert", "BertForMaskedLM"), ("mpnet", "MPNetForMaskedLM"), ("t5", "T5EncoderModel"),
+     ("distilbert", "DistilBertForSequenceClassification")],
+)  # fmt: skip
+def test_a_checkpoint_of_another_task_gives_the_same_features(
+    tiny: Tiny, tmp_path: Path, family: str, head: str
+) -> None:
+    """What such a checkpoint lacks (a pooling layer, a decoder) is neither needed nor random."""
+    getattr(transformers, head).from_pretrained(tiny(family)).save_pretrained(tmp_path)
+    write_tokenizer(tmp_path, MARKS[family])
+    whole, one, two = (open_tower(str(p), "text") for p in (tiny(family), tmp_path, tmp_path))
+    assert torch.equal(one.summary(column_of(one)), whole.summary(column_of(whole)))
+    for name, weight in one.state_dict().items():
+        assert torch.equal(weight, two.state_dict()[name])
 
 
 def test_a_text_that_is_too_long_keeps_its_end_mark_as_transformers_does(tiny: Tiny) -> None:

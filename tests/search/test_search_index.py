@@ -1,6 +1,7 @@
 """The index: what goes in is found, in every way; what fails leaves all as it was."""
 
 import datetime as dt
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 import sensorium as sm
 from sensorium import encoders, fusion
-from sensorium.core.errors import ArtifactError, PartError, TableError
+from sensorium.core.errors import ArtifactError, ExtraError, PartError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.search import Index, storage
 
@@ -188,6 +189,26 @@ def test_what_was_deleted_gives_its_place_back(
     assert files[0].stat().st_size == len(kept) * 16 * 4
     assert keys(index.search({"price": 3.0}, top=100)) == kept
     assert keys(Index.open(index.folder).search({"price": 3.0}, top=100)) == kept
+
+
+def test_an_approximate_index_says_what_it_finds(
+    model: sm.Model, table: sm.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss")
+    for name, few in (("FEWEST", 20), ("FEW", 10)):
+        monkeypatch.setattr(storage, name, few)
+    exact = Index.of(model, table)
+    index = Index.of(model, table, approximate=True, out=tmp_path / "index")
+    assert exact.recall is None
+    assert index.recall == pytest.approx(1.0), "so few codes are all compared again"
+    hits = index.search({"price": 3.0}, where="mood = 'glad'")
+    assert keys(hits) == keys(exact.search({"price": 3.0}, where="mood = 'glad'"))
+    assert keys(index.search({"price": 3.0})) == keys(exact.search({"price": 3.0}))
+    assert Index.open(index.folder).recall == index.recall
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ExtraError, match=r"pip install 'sensorium\[search\]'"):
+        Index.of(model, table, approximate=True, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_rows_without_a_name_are_counted_on(index: Index, table: sm.Table) -> None:

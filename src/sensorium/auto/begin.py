@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sensorium.auto.aligned import exploded, paired
 from sensorium.auto.choose import Choice, choose, width_of
 from sensorium.auto.finish import finish
-from sensorium.auto.giants import ALIGNED_DROPOUT, DROPOUT, Quality, starters
+from sensorium.auto.giants import Quality, starters
 from sensorium.auto.parts import Parts, Ways, split_parts
 from sensorium.auto.record import START, Record, command_line
 from sensorium.core.errors import PlanError, TableError
@@ -105,12 +105,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
     encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
-    quality = quality or ("good" if aligned else "fast")
-    stands_on, told = starters(
-        schema, quality, width_of(task, encoders, fusion), ALIGNED_DROPOUT if aligned else DROPOUT
-    )
+    found, told = starters(schema, quality, width_of(task, encoders, fusion), aligned=bool(aligned))
     choice = choose(
-        schema, len(parts.train), minutes=minutes, task=task, encoders={**stands_on, **encoders},
+        schema, len(parts.train), minutes=minutes, task=task, encoders={**found, **encoders},
         fusion=fusion, plan=plan, seed=seed,
     )  # fmt: skip
     if epochs is not None:

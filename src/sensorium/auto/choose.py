@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sensorium.auto.rules import (
-    aligned_fusion,
     aligned_plan,
     encoder_for,
     fusion_for,
+    is_on_features,
+    mean_fusion,
+    on_features,
     plan_for,
     task_for,
 )
@@ -79,9 +81,10 @@ def choose(
             encoders[name], why = encoder_for(field, schema, rows, width)
             reasons.append(f"{name}: {represent(encoders[name])}, {why}")
     schema = _suited(schema, encoders)
+    frozen = [name for name, part in encoders.items() if is_on_features(part)]
     if fusion is None:
-        aligned = task is not None and task.columns
-        fusion, why = aligned_fusion(width) if aligned else fusion_for(schema, rows, width)
+        plain = frozen if len(schema.inputs) == 1 else task is not None and task.columns
+        fusion, why = mean_fusion(width) if plain else fusion_for(schema, rows, width)
         reasons.append(f"fusion: {type(fusion).__name__}, {why}")
     if task is None:
         task, why = task_for(schema, rows)
@@ -89,6 +92,8 @@ def choose(
     if plan is None:
         make = aligned_plan if task.columns else plan_for
         plan, why = make(schema, rows, minutes, seed)
+        if frozen and not task.columns:
+            plan, why = on_features(plan, schema, frozen, rows)
         reasons.append(f"plan: {why}")
     return Choice(schema, encoders, fusion, task, plan, tuple(reasons))
 

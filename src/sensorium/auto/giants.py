@@ -38,13 +38,21 @@ def starter_for(
 
 
 def starters(
-    schema: Schema, quality: Quality, width: int, dropout: float
+    schema: Schema, quality: Quality | None, width: int, *, aligned: bool
 ) -> tuple[dict[str, Encoder], tuple[str, ...]]:
     """Choose pretrained encoders for the columns that have one, and say so.
+
+    Args:
+        schema: the columns.
+        quality: what the user asked for; None is ``"good"`` for aligning, else ``"fast"``.
+        width: the common width.
+        aligned: whether the columns are brought into one space.
 
     Errors:
         PlanError: another quality.
     """
+    dropout = ALIGNED_DROPOUT if aligned else DROPOUT
+    quality = quality or ("good" if aligned else "fast")
     if quality not in get_args(Quality):
         known = ", ".join(map(repr, get_args(Quality)))
         msg = f"quality is one of {known}, found {quality!r}"

@@ -1,5 +1,7 @@
 """The rules behind ``choose``: one function a part, each giving the part and its reason."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sensorium.core.errors import SchemaError
@@ -22,6 +24,7 @@ from sensorium.encoders import (
     NGrams,
     Numbers,
     Piecewise,
+    Pretrained,
     ResNet,
     SeriesCNN,
     Spectrogram,
@@ -29,6 +32,7 @@ from sensorium.encoders import (
     Vectors,
 )
 from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear, Mean
+from sensorium.preprocess import AUGMENTATIONS
 from sensorium.tasks import Classify, Regress, Several, Tag, Task
 from sensorium.train import Plan
 
@@ -183,6 +187,7 @@ class Length(NamedTuple):
 
 
 TABLES = Length(40_000, 6, 40)
+ON_FEATURES = Length(150_000, 20, 60)
 OTHERS = {
     "text": Length(40_000, 6, 20),
     "audio": Length(65_000, 24, 40),
@@ -248,9 +253,29 @@ def _is_grey(field: Field) -> bool:
     return isinstance(field, Image) and field.channels == 1
 
 
-def aligned_fusion(width: int) -> tuple[Fusion, str]:
-    """Choose how columns meet that are to lie in one space."""
-    return Mean(width=width), "in one space, what several columns say is averaged"
+def mean_fusion(width: int) -> tuple[Fusion, str]:
+    """Choose the average, which learns nothing: of one space, or of one pretrained column."""
+    return Mean(width=width), "nothing to learn between the columns"
+
+
+def is_on_features(encoder: Encoder) -> bool:
+    """Tell whether an encoder only projects what a frozen network gives."""
+    return isinstance(encoder, Pretrained) and not (encoder.unfreeze_last or encoder.lora)
+
+
+def on_features(plan: Plan, schema: Schema, frozen: Sequence[str], rows: int) -> tuple[Plan, str]:
+    """Suit a plan to kept features: no views of their cells, and many epochs, which cost little."""
+    kinds = {schema.inputs[name].kind for name in frozen}
+    augment = tuple(name for name in plan.augment if AUGMENTATIONS[name][0] not in kinds)
+    plan = replace(plan, augment=augment)
+    if {name for name, field in schema.inputs.items() if _is_rich(field)} <= set(frozen):
+        length = ON_FEATURES
+        epochs = max(length.fewest, min(length.most, round(length.seen / max(rows, 1))))
+        plan = replace(plan, epochs=epochs)
+    return plan, (
+        f"up to {plan.epochs} epochs of {rows:,} rows, {plan.rows_per_step} at a time, in "
+        f"{plan.minutes:g} minutes; pretrained features are made once"
+    )
 
 
 def aligned_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:  # noqa: ARG001

@@ -16,6 +16,7 @@ from sensorium.core.errors import ArtifactError
 from sensorium.core.version import __version__
 
 EXTRAS = {
+    "faiss": ("search", "fast searches of 100,000 rows and more"),
     "jieba": ("chinese", "Chinese words"),
     "tensorboard": ("tensorboard", "TensorBoard events"),
     "pandas": ("frames", "pandas tables"),

@@ -21,6 +21,12 @@ def index(
     key: Annotated[
         str | None, typer.Option(help="A column that names each row. Default: the row's number.")
     ] = None,
+    approximate: Annotated[
+        bool | None,
+        typer.Option(
+            help="Look at the vectors most likely to be near, or at all. Default: by their number."
+        ),
+    ] = None,
     update: Annotated[
         bool, typer.Option(help="Add to an index that is there, or replace rows of the same key.")
     ] = False,
@@ -32,8 +38,8 @@ def index(
     from sensorium.model import load
     from sensorium.search import Index
 
-    if update and (column or key):
-        raise PlanError("--update keeps the column and the key of the index: leave them out")
+    if update and (column or key or approximate is not None):
+        raise PlanError("--update keeps the column, key and way of the index: leave them out")
     loaded = load(model_in(model))
     rows, ledger = table_of(table, loaded), Ledger()
     console = Console(stderr=True)
@@ -49,11 +55,15 @@ def index(
             change(rows, ledger=ledger, on_row=on_row)
         else:
             found = Index.of(
-                loaded, rows, column=column, key=key, out=out, ledger=ledger, on_row=on_row
-            )
+                loaded, rows, column=column, key=key, out=out, approximate=approximate,
+                ledger=ledger, on_row=on_row,
+            )  # fmt: skip
     shown = Console(highlight=False)
     if len(ledger):
         shown.print(f"{len(ledger)} damaged cells:", style="yellow")
         shown.print(ledger.message(5), markup=False)
         ledger.write(out / "ledger.jsonl")
-    shown.print(f"{len(found):,} rows in {out}", markup=False, soft_wrap=True)
+    way = "every vector is compared"
+    if found.recall is not None:
+        way = f"searched approximately: {found.recall:.1%} of the ten nearest are found"
+    shown.print(f"{len(found):,} rows in {out}; {way}", markup=False, soft_wrap=True)

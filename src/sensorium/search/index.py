@@ -1,10 +1,11 @@
-"""The index: rows, their vectors and their words in one folder, searched exactly.
+"""The index: rows, their vectors and their words in one folder.
 
 index/
 index.json        what it holds
 model/            the model that embeds rows and queries
 records.sqlite    keys, cells, words, and where each vector lies; its transactions commit
 vectors-N.f32     unit vectors, bare 32-bit floats
+lists-N-M.faiss   the first M of these, coded and sorted, where there are many
 """
 
 import json
@@ -23,9 +24,9 @@ from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_o
 from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.model import Model, load
-from sensorium.preprocess import Shelf
 from sensorium.search.embed import STEP, embedded, embedded_query
 from sensorium.search.hits import Hit, Pair, by_rank, joined
+from sensorium.search.inverted import check_faiss
 from sensorium.search.keys import cells_of, check_names, keys_of, words_of
 from sensorium.search.sheet import sheet
 from sensorium.search.storage import Ids, Storage
@@ -68,6 +69,7 @@ class Index:
         column: str | None = None,
         key: str | None = None,
         out: str | Path | None = None,
+        approximate: bool | None = None,
         ledger: Ledger | None = None,
         on_row: Callable[[int], None] | None = None,
     ) -> "Index":
@@ -79,6 +81,8 @@ class Index:
             column: whose vectors to keep, such as ``"photo"``; None takes the fused vector.
             key: a column that names each row; None takes the rows' numbers.
             out: a new folder; None keeps the index only as long as the object lives.
+            approximate: look at the vectors most likely to be near instead of at all, see
+                ``recall``; None does so from 100,000 rows on, where faiss is installed.
             ledger: receives every damaged cell.
             on_row: called with the number of rows read so far.
 
@@ -86,7 +90,10 @@ class Index:
             PartError: the model has no such input.
             TableError: a key that is missing or twice; damaged cells under the policy ``"error"``.
             ArtifactError: the folder is taken.
+            ExtraError: ``approximate=True`` without faiss.
         """
+        if approximate:
+            check_faiss()
         if column is not None and column not in model.names:
             msg = f"the model has no input {column!r}{nearest(column, model.names)}"
             raise PartError(msg)
@@ -97,7 +104,8 @@ class Index:
             msg = f"{folder} is taken; name a new folder, or open it (--update) if it is an index"
             raise ArtifactError(msg)
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {"column": column, "key": key, "model": model.fingerprint}
+        facts = {"column": column, "key": key, "model": model.fingerprint,
+                 "approximate": approximate}  # fmt: skip
         try:
             model.save(folder / "model")
             Storage.create(folder, table.columns, model.fusion.width, facts)
@@ -148,6 +156,14 @@ class Index:
     def columns(self) -> tuple[str, ...]:
         """The columns whose cells are kept."""
         return self._records.columns
+
+    @property
+    def recall(self) -> float | None:
+        """What share of the ten nearest rows is found, as measured by rows held out of the lists.
+
+        None where every vector is compared, and so all of them are found.
+        """
+        return self._storage.recall
 
     @cached_property
     def model(self) -> Model:
@@ -214,7 +230,7 @@ class Index:
             self._storage.refuse_known(keys)
         self._check_model()
         table = table.with_schema(self.model.schema, partial=True)
-        shelf = Shelf.of(self.model.prep, table, ledger, on_row=on_row)
+        shelf = self.model.shelf(table, ledger, on_row=on_row)
         there, vectors = embedded(self.model, self.column, shelf)
         columns = [cells_of(self.model.prep, table, name) for name in self.columns]
         rows = [

@@ -151,9 +151,10 @@ class Records:
             found |= {key: int(row[0])} if row else {}
         return found
 
-    def count_placed(self) -> int:
-        """Count the rows that have a vector."""
-        return int(self._base.execute("SELECT count(place) FROM records").fetchone()[0])
+    def count_placed(self, least: int = 0) -> int:
+        """Count the rows that have a vector, at this place or behind it."""
+        statement = "SELECT count(*) FROM records WHERE place >= ?"
+        return int(self._base.execute(statement, (least,)).fetchone()[0])
 
     def places(self) -> tuple[Ids, Ids]:
         """Give the ids of the rows that have a vector, and its place; by rising place."""

@@ -25,6 +25,10 @@ CLOSELY = 64
 """So many queries are compared at once in fp32."""
 BATCH = 8
 """From so many queries on, bf16 looks first and fp32 looks closer."""
+KEPT = 2**28
+"""So many numbers at most are kept in bf16 between batches."""
+NOWHERE = -2.0
+"""The similarity of what was not found; below all others."""
 DOUBT = 0.012
 """A product of two unit vectors in bf16 lies nearer than this to the truth (2 * 2**-8 + 2**-9)."""
 
@@ -102,22 +106,34 @@ class Vectors:
         places, doubtful = self._at_a_glance(queries, top, among)
         if doubtful.any():
             places[doubtful] = self._closely(queries[doubtful], top, among)[0]
-        return self._ranked(queries, places)
+        return self.ranked(queries, places)
+
+    def rows(self, among: Places) -> Matrix:
+        """Give some vectors; without a copy where they lie side by side."""
+        if len(among) and among[-1] - among[0] + 1 == len(among):
+            return np.asarray(self.matrix[among[0] : among[-1] + 1])
+        return np.asarray(self.matrix[among])
 
     def _closely(
         self, queries: Matrix, top: int, among: Places
     ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
-        matrix = self.matrix if len(among) == self.count else self.matrix[among]
+        span = self.matrix[among[0] : among[-1] + 1]
+        most = 4 * len(among) > len(span)  # to compare with all is quicker then than to copy some
+        matrix = span if most else self.rows(among)
         best = [np.zeros((0, top), np.int64)]
         for start in range(0, len(queries), CLOSELY):
             similar = queries[start : start + CLOSELY] @ matrix.T
+            if len(among) < len(matrix):
+                similar = similar[:, among - among[0]]
             best.append(np.argpartition(similar, len(among) - max(1, top), axis=1)[:, -top:])
-        return self._ranked(queries, among[np.concatenate(best)])
+        return self.ranked(queries, among[np.concatenate(best)])
 
-    def _ranked(
+    def ranked(
         self, queries: Matrix, places: Int64[np.ndarray, " queries top"]
     ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+        """Order places by the cosine similarity to queries of length 1; those below 0 come last."""
         similar = np.einsum("qw,qtw->qt", queries, self.matrix[places])
+        similar[places < 0] = NOWHERE
         order = np.lexsort((places, -similar), axis=1)  # of equals found, the first in the file
         return np.take_along_axis(places, order, 1), np.take_along_axis(similar, order, 1)
 
@@ -135,16 +151,22 @@ class Vectors:
             found = torch.cat([found, some[kept.indices]], 1)
             most = best.topk(min(wide, best.shape[1]), dim=1)
             best, found = most.values, found.gather(1, most.indices)
-        places, truly = self._ranked(queries, found.numpy())
+        places, truly = self.ranked(queries, found.numpy())
         if wide == len(among):
             return places[:, :top], np.zeros(len(queries), np.bool_)
         return places[:, :top], truly[:, top - 1] <= best[:, -1].numpy() + DOUBT
 
     def _blocks(self, among: Places) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        coarse, whole = self._coarse, len(among) == self.count
+        coarse, whole = None, len(among) == self.count
+        if self.count * self.width <= KEPT:
+            coarse = self._coarse
         for start in range(0, len(among), BLOCK):
-            some = torch.from_numpy(among[start : start + BLOCK])
-            yield some, coarse[start : start + BLOCK] if whole else coarse[some]
+            block = among[start : start + BLOCK]
+            some = torch.from_numpy(block)
+            if coarse is None:
+                yield some, torch.from_numpy(np.array(self.rows(block))).bfloat16()
+            else:
+                yield some, coarse[start : start + BLOCK] if whole else coarse[some]
 
     @property
     def _coarse(self) -> torch.Tensor:

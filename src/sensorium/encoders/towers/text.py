@@ -58,7 +58,8 @@ class TextTower(Tower):
     def __init__(self, model: Any, known: Mapping[str, Any]) -> None:
         super().__init__()
         self.known = dict(known)
-        self.model: Any = model.get_encoder() if model.config.is_encoder_decoder else model
+        two = hasattr(model, "encoder") and hasattr(model, "decoder")
+        self.model: Any = model.encoder if two else model
         self.features = self.summed = int(self.model.config.hidden_size)
         if known["pool"] == "own":
             names = ("projection_dim", "projection_size")

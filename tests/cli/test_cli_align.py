@@ -1,0 +1,80 @@
+"""Aligning, pretrained encoders and classes by name, typed as a user types them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.csv
+import pytest
+from typer.testing import CliRunner
+
+from sensorium.cli.main import app
+
+
+def typed(*words: Any) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def run(mixed: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    found = typed(
+        "fit", mixed.csv, "--task", "align", "--inputs", "photo,review", "--quality", "fast",
+        "--epochs", 2, "--out", out, "--quiet", "--cache-gb", 0,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "photo finds its review" in found.output
+    return out
+
+
+def test_every_row_is_told_how_well_its_cells_fit(run: Path, mixed: Any, tmp_path: Path) -> None:
+    found = typed("predict", run, mixed.csv, "--out", tmp_path / "fit.csv")
+    assert found.exit_code == 0, found.output
+    table = pyarrow.csv.read_csv(tmp_path / "fit.csv")
+    assert table.column_names == ["row", "photo~review", "status"]
+    assert all(-1 <= value <= 1 for value in table["photo~review"].to_pylist())
+
+
+def test_classes_are_told_by_their_names(run: Path, mixed: Any, tmp_path: Path) -> None:
+    words = ["--classes", "quiet slow,awful loud", "--column", "photo", "--template", "{} place"]
+    found = typed("predict", run, mixed.csv, *words, "--scores", "--out", tmp_path / "told.csv")
+    assert found.exit_code == 0, found.output
+    table = pyarrow.csv.read_csv(tmp_path / "told.csv").to_pylist()
+    assert {row["photo"] for row in table} <= {"quiet slow", "awful loud"}
+    for row in table:
+        assert row["photo=quiet slow"] + row["photo=awful loud"] == pytest.approx(1, abs=1e-5)
+
+
+def test_words_find_pictures(run: Path, mixed: Any, tmp_path: Path) -> None:
+    index = tmp_path / "photos.index"
+    found = typed("index", run, mixed.csv, "--column", "photo", "--out", index)
+    assert found.exit_code == 0, found.output
+    found = typed("search", index, "--like", "review=lovely bright place", "--top", 2)
+    assert found.exit_code == 0, found.output
+    assert ".png" in found.output or ".jpg" in found.output
+
+
+def test_a_pretrained_encoder_is_named_by_its_folder(
+    mixed: Any, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers")
+    found = typed(
+        "fit", mixed.csv, "--target", "mood", "--inputs", "review,price",
+        "--encoder", f"review={tiny('bert')}", "--epochs", 1, "--out", tmp_path / "run", "--quiet",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "run" / "model" / "sensorium.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--task", "draw"], "known is 'align'"),
+        (["--task", "align"], "at least two columns"),
+        (["--target", "mood", "--encoder", "review"], "write NAME=FOLDER"),
+        (["--target", "mood", "--quality", "great"], "'great'"),
+    ],
+)
+def test_what_cannot_be_is_said(mixed: Any, words: list[str], says: str) -> None:
+    with pytest.raises(Exception, match=says):
+        typed("fit", mixed.csv, *words, "--quiet")
