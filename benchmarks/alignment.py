@@ -82,8 +82,9 @@ def main() -> None:
                 print(f"  {name} split {seed} {direction}: {shown}; {seconds:.0f} s", flush=True)
         for direction in lines[0]:
             means = {s: float(np.mean([line[direction][s] for line in lines])) for s in SCORES}
-            print(json.dumps({"set": name, "direction": direction, "splits": len(lines),
-                              **{s: round(v, 3) for s, v in means.items()}}), flush=True)  # fmt: skip
+            shown = {s: round(v, 3) for s, v in means.items()}
+            line = {"set": name, "direction": direction, "splits": len(lines), **shown}
+            print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

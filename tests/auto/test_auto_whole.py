@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 import sensorium as sm
 from sensorium.core.errors import PartError
@@ -21,8 +22,6 @@ def pixels(seed: int = 0) -> np.ndarray[Any, Any]:
 
 def theirs(folder: Path, auto: Any) -> Any:
     """Let transformers compare two pictures with two texts."""
-    from tokenizers import Tokenizer
-
     model = auto.from_pretrained(folder).eval()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     rows = [tokenizer.encode(text).ids for text in WORDS]
@@ -78,7 +77,7 @@ def test_it_is_saved_tuned_and_told_classes(tiny: Callable[[str], Path], tmp_pat
 
 
 def test_what_cannot_be_a_whole_model_is_said(tiny: Callable[[str], Path]) -> None:
-    with pytest.raises(PartError, match="'bert'.*clip"):
+    with pytest.raises(PartError, match=r"'bert'.*clip"):
         sm.pretrained(str(tiny("bert")), text="caption")
     with pytest.raises(PartError) as error:
         sm.pretrained(str(tiny("clip")), audio="clip", text="caption")

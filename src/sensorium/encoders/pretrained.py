@@ -34,7 +34,7 @@ class Pretrained(Encoder):
         pool: Literal["auto", "mean", "max", "first", "last", "none"] = "auto",
         unfreeze_last: int | Literal["all"] = 0,
         lora: int = 0,
-        pace: float = 0.01,
+        pace: float | None = None,
         layer_decay: float = 1.0,
         dropout: float = 0.1,
         project: bool = True,  # noqa: FBT001, FBT002
@@ -50,7 +50,8 @@ class Pretrained(Encoder):
             unfreeze_last: so many blocks, from the last, are trained; ``"all"`` trains everything.
             lora: the rank of low-rank adapters (Hu et al. 2021) beside every linear layer; 0
                 is none. The network's own weights stay as they are.
-            pace: the rate of the network's weights beside the plan's.
+            pace: the rate of the network's weights beside the plan's; None takes 0.1 for adapters,
+                which start at 0, and 0.01 for weights that were learned.
             layer_decay: the rate of each block beside that of the block after it.
             dropout: share of the network's features dropped while training.
             project: put a norm and a linear layer behind; without, the width must be the
@@ -87,7 +88,7 @@ class Pretrained(Encoder):
             ),
             f"layer_decay lies in 0..1, found {self.layer_decay}": not 0 < self.layer_decay <= 1,
             f"dropout is a share below 1, found {self.dropout}": not 0 <= self.dropout < 1,
-            f"pace must be above 0, found {self.pace}": self.pace <= 0,
+            f"pace must be above 0, found {self.pace}": self.pace is not None and self.pace <= 0,
         }
         if faults := [fault for fault, found in wrong.items() if found]:
             raise PartError(all_at_once(f"Pretrained({self.source!r}) cannot be:", faults))
@@ -169,12 +170,13 @@ class Pretrained(Encoder):
 
     def paces(self) -> Mapping[str, float]:
         """Slow the network down, its earlier blocks the more."""
+        pace = (0.1 if self.lora else 0.01) if self.pace is None else self.pace
         blocks = list(self.tower.blocks())
         depth = {id(w): n for n, block in enumerate(blocks) for w in block.parameters()}
         last = len(blocks)
         outer = {id(w): last for w in _after(self.tower, blocks)}
         return {
-            f"tower.{name}": self.pace
+            f"tower.{name}": pace
             * self.layer_decay ** (last - depth.get(id(weight), outer.get(id(weight), -1)))
             for name, weight in self.tower.named_parameters()
             if weight.requires_grad
