@@ -72,7 +72,7 @@ def compare_run(folder: str | Path, *, quiet: bool = False) -> Comparison:
 
     Errors:
         ArtifactError: the folder holds no finished fit, or its table has changed.
-        PartError: one modality only.
+        PartError: one modality only, or aligned columns.
     """
     folder = Path(folder)
     record = read_record(folder)
@@ -101,9 +101,14 @@ def compare(
         quiet: show no progress.
 
     Errors:
-        PartError: the model has one modality only, so there is nothing to compare.
+        PartError: the model has one modality only, or aligns its columns: there is nothing to
+            compare.
     """
     plan = plan or Plan()
+    if model.task.columns:
+        aligned = listed(model.task.columns)
+        msg = f"the model aligns {aligned}: none can be left out, so there is nothing to compare"
+        raise PartError(msg)
     parts = modalities(model.schema.inputs)
     if len(parts) < 2:
         msg = f"there is one modality, {next(iter(parts))!r}, so there is nothing to compare"

@@ -9,7 +9,12 @@ import pytest
 import sensorium as sm
 from sensorium import encoders
 from sensorium.auto.aligned import paired
-from sensorium.core.errors import PartError
+from sensorium.auto.giants import starters
+from sensorium.compare import compare
+from sensorium.core.errors import PartError, TableError
+from sensorium.evaluate import retrieval
+from sensorium.evaluate.space import Space
+from sensorium.preprocess import Shelf
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1),
            "black": (0, 0, 0), "yellow": (1, 1, 0)}  # fmt: skip
@@ -155,3 +160,90 @@ def test_two_fits_are_alike(tmp_path: Path) -> None:
         ).model  # fmt: skip
 
     assert fit().fingerprint == fit().fingerprint
+
+
+def test_a_table_of_lists_is_judged_as_it_was_learned(run: Any) -> None:
+    whole = sm.evaluate(run.model, sm.read(rows(12, seed=5)))
+    taken = sm.evaluate(run.model, sm.read(rows(12, seed=5)).explode("caption"))
+    assert whole.rows == 24
+    assert whole.searches["seen → caption"].metrics == taken.searches["seen → caption"].metrics
+
+
+def test_more_cells_than_are_searched_leave_every_query_a_partner(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "MOST", 7)
+    found = sm.evaluate(run.model, sm.read(rows(12, seed=5))).searches
+    assert (found["seen → caption"].queries, found["seen → caption"].items) == (4, 7)
+    assert (found["caption → seen"].queries, found["caption → seen"].items) == (7, 4)
+    assert all(np.isfinite(i.value) for f in found.values() for i in f.metrics.values())
+
+
+def test_rows_of_the_users_group_are_drawn_together(run: Any) -> None:
+    table = sm.read([{**row, "id": f"g{n // 12}"} for n, row in enumerate(rows(120, seed=5))])
+    alone = sm.evaluate(run.model, sm.read(rows(120, seed=5)))
+    together = sm.evaluate(run.model, table)
+    one, other = (r.searches["seen → caption"].metrics["mrr"] for r in (alone, together))
+    assert one.value == other.value
+    assert (one.low, one.high) != (other.low, other.high)
+
+
+def test_a_schema_of_ones_own_keeps_its_group() -> None:
+    table = [{"seen": [1.0, n], "caption": f"c{n % 20}", "who": f"w{n % 10}"} for n in range(60)]
+    schema = sm.Schema(FIELDS, group="who")
+    plan = sm.Plan(epochs=1, precision="fp32")
+    task = sm.Align(*FIELDS)
+    found = sm.fit(table, task=task, schema=schema, plan=plan, out=None, quality="fast", quiet=True)
+    assert any("'who' kept together" in line for line in found.report.choices)
+
+
+def test_missing_cells_do_not_recur() -> None:
+    table = sm.read([{"a": "" if n < 5 else f"a{n}", "b": f"b{n // 2}"} for n in range(8)])
+    assert paired(table, ("a", "b"), None).group == "b"
+
+
+def test_rows_without_any_pair_are_refused_before_training() -> None:
+    table = [{"seen": [1.0, n]} if n % 2 else {"caption": f"word {n}"} for n in range(40)]
+    with pytest.raises(TableError, match="no training row has two of 'seen', 'caption'"):
+        sm.fit(table, task=sm.Align(*FIELDS), kinds=FIELDS, out=None, quality="fast", quiet=True)
+
+
+def test_nothing_is_said_of_encoders_that_the_user_chose() -> None:
+    schema = sm.Schema({"a": sm.Text(), "b": sm.Text()})
+    found, told = starters(schema, "good", 16, aligned=True, given=("a", "b"))
+    assert (found, told) == ({}, ())
+
+
+def test_an_aligned_model_is_not_compared(run: Any) -> None:
+    table = sm.read(rows(6)).explode("caption")
+    with pytest.raises(PartError, match="aligns seen and caption"):
+        compare(run.model, table, table, table, quiet=True)
+
+
+def test_rows_one_by_one_are_told_as_a_table_is(run: Any) -> None:
+    probe = sm.Probe(run.model, "seen").fit(sm.read(rows(24, seed=3)), "colour")
+    some = rows(12, seed=4)
+    assert probe.predict_rows(*some, {"seen": None}) == [*probe.predict(sm.read(some)), None]
+    probe = sm.Probe(run.model).fit(sm.read(rows(24, seed=3)).explode("caption"), "colour")
+    some = list(sm.read(some).explode("caption"))
+    assert probe.predict_rows(*some) == probe.predict(sm.read(some))
+    nan = [*rows(24, seed=3), {"seen": [0.0, 0.0, 0.0, 0.0], "colour": float("nan")}]
+    assert "nan" not in sm.Probe(run.model, "seen").fit(sm.read(nan), "colour").classes
+
+
+def test_a_damaged_cell_is_no_class_and_takes_no_other_rows_place(run: Any) -> None:
+    model = sm.load(run.folder / "model")
+    model.prep.damaged = "skip"
+    told = sm.ZeroShot(model, "seen", ["red", "green"], templates=["it is {}"])
+    assert told.predict({"seen": "broken"}, {"seen": [*COLOURS["red"], 0.0]}) == [None, "red"]
+
+
+def test_labels_recur_and_are_no_group() -> None:
+    table = sm.read([{"photo": f"{n}.jpg", "label": "ab"[n % 2]} for n in range(40)])
+    assert paired(table, ("photo", "label"), None).group is None
+
+
+def test_rows_whose_cells_were_not_told_apart_are_refused(run: Any) -> None:
+    table = sm.read(rows(6)).explode("caption").with_schema(run.model.schema, partial=True)
+    with pytest.raises(PartError, match=r"model\.shelf"):
+        Space.of(run.model, Shelf.of(run.model.prep, table))

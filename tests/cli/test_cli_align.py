@@ -1,5 +1,6 @@
 """Aligning, pretrained encoders and classes by name, typed as a user types them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,23 @@ def test_a_pretrained_encoder_is_named_by_its_folder(
 def test_what_cannot_be_is_said(mixed: Any, words: list[str], says: str) -> None:
     with pytest.raises(Exception, match=says):
         typed("fit", mixed.csv, *words, "--quiet")
+
+
+def test_a_plan_of_an_aligned_fit_takes_an_encoder_more(
+    run: Path, mixed: Any, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """It has the plan's width, and the plan's other encoders stay."""
+    pytest.importorskip("transformers")
+    plan, out = tmp_path / "plan.toml", tmp_path / "again"
+    found = typed("plan", run, "--out", plan)
+    assert found.exit_code == 0, found.output
+    plan.write_text(plan.read_text().replace("width = 512", "width = 48"))
+    found = typed(
+        "fit", "--plan", plan, "--encoder", f"review={tiny('bert')}", "--epochs", 1, "--out", out,
+        "--quiet",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    parts = json.loads((out / "model" / "sensorium.json").read_text())["encoders"]
+    before = json.loads((run / "model" / "sensorium.json").read_text())["encoders"]
+    assert parts["review"]["width"] == 48
+    assert parts["photo"] == {**before["photo"], "width": 48}

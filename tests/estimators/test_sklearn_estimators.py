@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 import sensorium
 from sensorium.core.errors import PartError, TableError
 from sensorium.core.schema import Image, Text
-from sensorium.encoders import Categories, NGrams
+from sensorium.encoders import Categories, NGrams, Pretrained
 from sensorium.fusion import Gated
 from sensorium.sklearn import SensoriumClassifier, SensoriumRegressor
 from sensorium.train import Plan
@@ -209,3 +209,13 @@ def test_faults_are_said_plainly(tmp_path: Path) -> None:
         SensoriumClassifier(**QUICK).fit(X, np.ones(150, int))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         SensoriumRegressor(**QUICK).fit(X, y[:-1])
+
+
+def test_a_pretrained_encoder_takes_its_own_tokenizer(tiny: Callable[[str], Path]) -> None:
+    pytest.importorskip("transformers")
+    rows = [{"word": ["red sky", "blue sea"][n % 2]} for n in range(12)]
+    words = Pretrained(str(tiny("bert")), width=16)
+    told = SensoriumClassifier(kinds={"word": Text()}, encoders={"word": words}, epochs=1)
+    told.fit(rows, [n % 2 for n in range(12)])
+    assert told.model_.schema.inputs["word"].tokenizer == str(tiny("bert"))
+    assert told.predict(rows).shape == (12,)

@@ -139,3 +139,14 @@ def test_what_cannot_be_is_said(make: Any, says: str) -> None:
 def test_a_column_that_is_no_input_is_named() -> None:
     with pytest.raises(PartError, match=r"'captoin'.*did you mean 'caption'"):
         Align("photo", "captoin").setup(WIDTH, ("photo", "caption"), {})
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_every_weight_of_the_loss_is_reached_from_the_outputs(kind: Any) -> None:
+    """A model wrapped for many processes refuses gradients of weights that are not."""
+    task = Align("a", "b", kind=kind)
+    features, *_ = prepared(task, {"a": column(3), "b": column(3)})
+    torch.stack([x.sum() for x in features.outputs.values()]).sum().backward()
+    weights = dict(task.named_parameters())
+    assert weights
+    assert all(w.grad is not None and w.grad == 0 for w in weights.values())

@@ -1,5 +1,7 @@
 """A batch in several passes learns what the whole batch would."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 import sensorium as sm
 from sensorium import encoders, fusion
 from sensorium.core.errors import PlanError
+from sensorium.train.passes import passes
 
 
 def model_and_table() -> tuple[sm.Model, sm.Table]:
@@ -44,3 +47,36 @@ def test_other_tasks_are_told_to_accumulate() -> None:
     plan = sm.Plan(epochs=1, rows_per_step=8, rows_per_pass=4)
     with pytest.raises(PlanError, match="accumulate"):
         sm.fit(rows, "y", kinds={"x": sm.Vector()}, plan=plan, out=None, quiet=True)
+
+
+@pytest.mark.parametrize(("precision", "minutes"), [("fp32", 1.0), ("auto", None)])
+def test_no_step_and_no_trial_encodes_more_rows_at_once(precision: Any, minutes: Any) -> None:
+    model, table = model_and_table()
+    seen: list[int] = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    plan = sm.Plan(
+        epochs=1, rows_per_step=20, rows_per_pass=7, precision=precision, minutes=minutes
+    )
+    sm.train(model, table, plan=plan, quiet=True)
+    assert max(seen) == 7
+
+
+def test_only_the_last_pass_is_summed_over_processes() -> None:
+    model, table = model_and_table()
+    batch = model.shelf(table).batch(range(20))
+    told: list[str] = []
+
+    @contextmanager
+    def no_sync() -> Iterator[None]:
+        told.append("alone")
+        yield
+
+    model.register_forward_pre_hook(lambda *_: told.append("pass"))
+    plan = sm.Plan(rows_per_pass=7)
+    passes(model, model, batch, plan, nullcontext(), torch.autograd.backward, no_sync)
+    assert told == 2 * ["alone", "pass", "alone", "pass", "pass"]
+
+
+def test_rows_are_not_silently_left_unmixed() -> None:
+    with pytest.raises(PlanError, match="without mixup"):
+        sm.Plan(rows_per_pass=4, mixup=0.2)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from sensorium.data import Table
+from sensorium.data.lists import is_lists
 from sensorium.data.sample import is_missing
-from sensorium.data.table import listed
 
-LOOKED_AT = 200
-"""Cells of a column by which it is told whether they are lists."""
+LEAST = 0.1
+"""The share of cells that must differ: those of a column of few labels recur, and are no group."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def paired(table: Table, columns: tuple[str, ...], group: str | None) -> Pairs:
         group: the user's own; None chooses the column whose cells recur most.
     """
     reasons = []
-    lists = tuple(name for name in columns if name in table and _is_lists(table, name))
+    lists = tuple(name for name in columns if name in table and is_lists(table, name))
     for name in lists:
         before = len(table)
         table = table.explode(name)
@@ -47,25 +47,14 @@ def paired(table: Table, columns: tuple[str, ...], group: str | None) -> Pairs:
     return Pairs(table, group, tuple(reasons), lists)
 
 
-def exploded(table: Table, lists: tuple[str, ...]) -> Table:
-    """Make a row of each item of these columns, where they are lists in this table too."""
-    for name in lists:
-        table = table.explode(name) if _is_lists(table, name) else table
-    return table
-
-
-def _is_lists(table: Table, name: str) -> bool:
-    cells = [listed(cell) for cell in table.slice(0, LOOKED_AT).with_schema(None).cells(name)]
-    known = [cell for cell in cells if not is_missing(cell) and cell is not None]
-    texts = [c for c in known if isinstance(c, list | tuple) and all(isinstance(i, str) for i in c)]
-    return bool(known) and len(texts) == len(known)
-
-
 def _recurring(table: Table, columns: tuple[str, ...]) -> str | None:
     counts = {}
     for name in columns:
         if name in table:
-            cells = [cell for cell in table.with_schema(None).cells(name) if isinstance(cell, str)]
-            counts[name] = len(cells) - len(set(cells))
+            cells = [c for c in table.with_schema(None).cells(name) if isinstance(c, str)]
+            cells = [cell for cell in cells if not is_missing(cell)]
+            different = len(set(cells))
+            if different >= LEAST * len(cells):
+                counts[name] = len(cells) - different
     most = max(counts, key=lambda name: counts[name], default=None)
     return most if most is not None and counts[most] else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sensorium.auto.aligned import exploded, paired
+from sensorium.auto.aligned import paired
 from sensorium.auto.choose import Choice, choose, width_of
 from sensorium.auto.finish import finish
 from sensorium.auto.giants import Quality, starters
@@ -16,6 +16,7 @@ from sensorium.core.errors import PlanError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
 from sensorium.data import Table, infer, read
+from sensorium.data.lists import exploded
 from sensorium.data.sample import is_missing
 from sensorium.encoders import Encoder
 from sensorium.fusion import Fusion
@@ -88,7 +89,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     """
     targets = _targets(target, task, schema)
     aligned = task.columns if task else ()
-    pairs = paired(read(source), aligned, group)
+    pairs = paired(read(source), aligned, group or (schema.group if schema else None))
     if schema is None:
         schema = infer(
             pairs.table, targets=targets, inputs=inputs or aligned or None, kinds=kinds,
@@ -105,7 +106,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
     encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
-    found, told = starters(schema, quality, width_of(task, encoders, fusion), aligned=bool(aligned))
+    found, told = starters(
+        schema, quality, width_of(task, encoders, fusion), aligned=bool(aligned), given=encoders
+    )
     choice = choose(
         schema, len(parts.train), minutes=minutes, task=task, encoders={**found, **encoders},
         fusion=fusion, plan=plan, seed=seed,
@@ -137,6 +140,7 @@ def _run(
     quiet: bool,
 ) -> Run:
     _check_targets(parts)
+    _check_pairs(parts.train, choice.task)
     ledger = Ledger()
     prep = Preprocess.fit(parts.train, choice.schema, damaged=damaged, ledger=ledger)
     model = Model(
@@ -202,6 +206,17 @@ def _check_targets(parts: Parts) -> None:
     if faults:
         msg = f"there is nothing to learn: {'; '.join(faults)}; check the column or the split"
         raise TableError(msg)
+
+
+def _check_pairs(train: Table, task: Task) -> None:
+    if not task.columns:
+        return
+    cells = train.with_schema(None)
+    known = [[not is_missing(cell) for cell in cells.cells(name)] for name in task.columns]
+    if not any(sum(row) > 1 for row in zip(*known, strict=True)):
+        names = ", ".join(map(repr, task.columns))
+        msg = f"there is nothing to learn: no training row has two of {names}; check the columns"
+        raise TableError(f"{msg} or the split")
 
 
 def _folder(out: str | Path | None, targets: Sequence[str]) -> Path | None:

@@ -1,5 +1,6 @@
 """Which pretrained encoders to stand on, of those that are there without any download."""
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 from sensorium.core.describe import represent
@@ -38,7 +39,12 @@ def starter_for(
 
 
 def starters(
-    schema: Schema, quality: Quality | None, width: int, *, aligned: bool
+    schema: Schema,
+    quality: Quality | None,
+    width: int,
+    *,
+    aligned: bool,
+    given: Collection[str] = (),
 ) -> tuple[dict[str, Encoder], tuple[str, ...]]:
     """Choose pretrained encoders for the columns that have one, and say so.
 
@@ -47,6 +53,7 @@ def starters(
         quality: what the user asked for; None is ``"good"`` for aligning, else ``"fast"``.
         width: the common width.
         aligned: whether the columns are brought into one space.
+        given: columns whose encoders the user chose.
 
     Errors:
         PlanError: another quality.
@@ -57,12 +64,11 @@ def starters(
         known = ", ".join(map(repr, get_args(Quality)))
         msg = f"quality is one of {known}, found {quality!r}"
         raise PlanError(msg)
-    chosen = {
-        name: starter_for(field, width, quality, dropout) for name, field in schema.inputs.items()
-    }
+    left = {name: field for name, field in schema.inputs.items() if name not in given}
+    chosen = {name: starter_for(f, width, quality, dropout) for name, f in left.items()}
     found = {name: entry for name, entry in chosen.items() if entry is not None}
     reasons = [f"{name}: {represent(part)}, {why}" for name, (part, why) in found.items()]
-    if quality != "fast" and not available_starters():
+    if left and quality != "fast" and not available_starters():
         reasons.append(
             f"quality {quality!r}: no pretrained encoders are installed, so all is learned from "
             "these rows; pip install 'sensorium[starter]'"

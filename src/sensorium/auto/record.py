@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.auto.aligned import exploded
 from sensorium.auto.parts import Parts, Ways
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import ArtifactError
 from sensorium.data import read
+from sensorium.data.lists import exploded
 from sensorium.train import Plan
 
 FILE = "run.json"

@@ -14,6 +14,8 @@ import torch
 
 from sensorium.core.errors import ArtifactError
 from sensorium.core.version import __version__
+from sensorium.encoders.towers.starter import available_starters
+from sensorium.store.features import default_folder, default_limit
 
 EXTRAS = {
     "faiss": ("search", "fast searches of 100,000 rows and more"),
@@ -22,6 +24,11 @@ EXTRAS = {
     "pandas": ("frames", "pandas tables"),
     "polars": ("frames", "polars tables"),
     "datasets": ("frames", "Hugging Face datasets"),
+    "transformers": ("pretrained", "pretrained encoders"),
+    "peft": ("pretrained", "low-rank adapters"),
+    "onnxruntime": ("onnx", "ONNX models as encoders"),
+    "keras": ("keras", "Keras models as encoders"),
+    "gensim": ("words", "word vectors of your own texts"),
 }
 
 
@@ -42,6 +49,8 @@ def environment() -> list[Finding]:
         _threads(),
         Finding("processor", f"{torch.backends.cpu.get_cpu_capability()}, {_matrix_units()}"),
         _disk(),
+        _features(),
+        _starters(),
         *(_extra(package, *about) for package, about in EXTRAS.items()),
     ]
 
@@ -71,6 +80,19 @@ def _disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     advice = "checkpoints need room: free some, or put out= elsewhere" if free < 2 else ""
     return Finding("disk", f"{free:,.1f} GB free here", advice)
+
+
+def _features() -> Finding:
+    folder, most = default_folder(), default_limit() / 1e9
+    files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+    taken = sum(file.stat().st_size for file in files) / 1e9
+    return Finding("features", f"{taken:,.2f} of {most:,.0f} GB kept in {folder}")
+
+
+def _starters() -> Finding:
+    found = ", ".join(available_starters())
+    how = "none installed; quality 'good' needs them: pip install 'sensorium[starter]'"
+    return Finding("starters", found or how)
 
 
 def _extra(package: str, extra: str, purpose: str) -> Finding:

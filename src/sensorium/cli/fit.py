@@ -58,18 +58,22 @@ def fit(
 ) -> None:
     """Learn from a table: infer kinds, choose parts, train, judge, save."""
     from sensorium import auto
+    from sensorium.auto.choose import width_of
     from sensorium.cli.show import show_run
     from sensorium.config import load_plan
     from sensorium.store import limited
 
+    settings = load_plan(plan).keywords() if plan else {}
+    aim = parsed_task(task, names(inputs)) or settings.get("task")
+    planned = settings.get("encoders", {})
+    width = width_of(aim, planned, settings.get("fusion"))
+    own = parsed_encoders(encoder, width)
     given = {
         "source": table, "target": target, "inputs": names(inputs), "kinds": parsed_kinds(kind),
         "valid": valid, "test": test, "split": split, "group": group, "time": time,
         "minutes": minutes, "epochs": epochs, "damaged": damaged, "out": out, "seed": seed,
-        "quality": quality, "encoders": parsed_encoders(encoder, task),
-        "task": parsed_task(task, names(inputs)),
+        "quality": quality, "encoders": {**planned, **own} if own else None, "task": aim,
     }  # fmt: skip
-    settings = load_plan(plan).keywords() if plan else {}
     settings |= {name: value for name, value in given.items() if value not in (None, [], {})}
     if "source" not in settings:
         raise typer.BadParameter("name a table, or a plan that names one", param_hint="TABLE")

@@ -43,16 +43,14 @@ CacheGb = Annotated[
 ]
 
 
-def parsed_encoders(pairs: list[str] | None, task: str | None) -> "dict[str, Encoder]":
-    """Turn ``NAME=SOURCE`` flags into pretrained encoders.
+def parsed_encoders(pairs: list[str] | None, width: int) -> "dict[str, Encoder]":
+    """Turn ``NAME=SOURCE`` flags into pretrained encoders of the common width.
 
     Errors:
         SchemaError: a flag without "=".
     """
-    from sensorium.auto.choose import ALIGNED, WIDTH
     from sensorium.encoders import Pretrained
 
-    width = ALIGNED if task else WIDTH
     found: dict[str, Encoder] = {}
     for pair in pairs or []:
         name, sign, source = pair.partition("=")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sensorium.core.errors import PartError, TableError
 from sensorium.core.faults import Ledger
+from sensorium.data.lists import exploded
 from sensorium.data.table import Table
 from sensorium.evaluate.baseline import Baseline, baseline, targets_of
 from sensorium.evaluate.bench import FEWEST, count_groups, referee_for
@@ -17,6 +18,7 @@ from sensorium.evaluate.provenance import cost_of, provenance_of
 from sensorium.evaluate.report import Report
 from sensorium.evaluate.retrieval import Retrieval, retrieval
 from sensorium.evaluate.runs import Runs, run_altered
+from sensorium.evaluate.space import Space
 from sensorium.evaluate.words import count
 from sensorium.model import Model
 from sensorium.preprocess import Shelf
@@ -38,8 +40,9 @@ def evaluate(
 
     Args:
         model: a trained model whose task ends in labels, tags or numbers, or aligns columns.
-        table: rows whose targets are known, or whose cells belong together. Rows of one group
-            (the schema's) are drawn together for the intervals.
+        table: rows whose targets are known, or whose cells belong together (of lists of cells,
+            each item makes a row). Rows of one group (the schema's) are drawn together for the
+            intervals.
         without: input columns to take away, as if no row had them.
         train: the training rows, from which the baseline is learned; None takes the majority of
             the rows judged, which favours the baseline.
@@ -55,6 +58,7 @@ def evaluate(
     ledger = Ledger() if ledger is None else ledger
     own = Ledger()
     before = tuple(ledger)
+    table = exploded(table, model.task.columns)
     rows = table.with_schema(model.schema, partial=True)
     shelf = model.shelf(rows, own)
     if model.task.columns:
@@ -94,8 +98,9 @@ def _judge_searches(
         msg = f"an aligned model is judged by its pairs; it cannot do without {list(without)}"
         raise PartError(msg)
     start = time.perf_counter()
-    found = retrieval(model, rows, shelf, seed)
-    return _Findings(len(shelf) / max(time.perf_counter() - start, 1e-9), searches=found)
+    space = Space.of(model, shelf)
+    speed = len(shelf) / max(time.perf_counter() - start, 1e-9)
+    return _Findings(speed, searches=retrieval(model, rows.take(shelf.kept), space, seed))
 
 
 def _judge_targets(

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sensorium.core.errors import PartError, TableError
 from sensorium.core.seed import numpy_generator
 from sensorium.data.table import Table
+from sensorium.evaluate.bench import FEWEST, count_groups, labels
 from sensorium.evaluate.intervals import Interval, Resamples, number, percentile, share
 from sensorium.evaluate.space import Search, Space, searches
 from sensorium.metrics import (
@@ -28,6 +30,8 @@ from sensorium.tasks import Align
 PRIMARY = "mrr"
 BEST, WORST, SHOWN = 3, 6, 4
 DRAWS = 40
+MOST, VALIDATED = 20_000, 4_000
+"""So many cells of a column are searched for a report, and after each epoch; of more, the first."""
 SCORES: dict[str, Callable[[Places, Any], Score]] = {
     "recall_at_1": lambda places, weight: recall_at(places, 1, weight),
     "recall_at_5": lambda places, weight: recall_at(places, 5, weight),
@@ -66,7 +70,8 @@ class Retrieval:
     Attributes:
         query, item: the columns.
         queries, items: how many distinct cells ask, and are searched.
-        metrics: each score with its interval; queries of one partner are drawn together.
+        metrics: each score with its interval; queries of one group (the schema's), or else of
+            one partner, are drawn together.
         chance: what guessing scores, by name of the score, where it is known.
         best, worst: queries worth looking at.
     """
@@ -91,25 +96,35 @@ class Retrieval:
         )
 
 
-def retrieval(model: Model, table: Table, shelf: Shelf, seed: int = 0) -> dict[str, Retrieval]:
+def retrieval(model: Model, table: Table, space: Space, seed: int = 0) -> dict[str, Retrieval]:
     """Judge every direction of an aligned model.
 
     Args:
         model: its task is ``Align``.
-        table: the rows, to show some of them.
-        shelf: the same rows, read.
+        table: the rows, to show some of them and to tell which belong to one group.
+        space: the vectors of the same rows.
         seed: draws the intervals.
 
     Errors:
         TableError: no row has two of the columns.
     """
-    found = searches(Space.of(model, shelf), pairs_of(model))
+    found = searches(space, pairs_of(model), MOST)
     if not found:
         names = ", ".join(map(repr, model.task.columns))
         msg = f"no row has two of {names}; give rows in which they belong together"
         raise TableError(msg)
-    show = _Show(model, table.take(shelf.kept))
-    return {search.name: _judge(search, show, seed) for search in found}
+    show = _Show(model, table)
+    group = model.schema.group
+    named = None
+    if group is not None and count_groups(table, group) >= FEWEST:
+        known = labels(table, group)
+        named = np.array([known[row] for row in table.row_ids])
+    return {
+        search.name: _judge(
+            search, show, search.groups() if named is None else named[search.query_rows], seed
+        )
+        for search in found
+    }
 
 
 def pairs_of(model: Model) -> tuple[tuple[str, str], ...]:
@@ -126,7 +141,7 @@ def pairs_of(model: Model) -> tuple[tuple[str, str], ...]:
 
 def validation(model: Model, shelf: Shelf, seed: int) -> dict[str, Any]:
     """Score an aligned model while it learns: scores by direction, and one to choose epochs by."""
-    found = searches(Space.of(model, shelf), pairs_of(model))
+    found = searches(Space.of(model, shelf), pairs_of(model), VALIDATED)
     if not found:
         return {"valid": {}, "score": None}
     valid, reciprocals, doubts, errors = {}, [], [], []
@@ -148,10 +163,10 @@ def validation(model: Model, shelf: Shelf, seed: int) -> dict[str, Any]:
     }
 
 
-def _judge(search: Search, show: "_Show", seed: int) -> Retrieval:
+def _judge(search: Search, show: "_Show", groups: NDArray[Any], seed: int) -> Retrieval:
     near = search.similarity()
     places = search.places()
-    draws = Resamples(len(near), seed=seed, groups=search.groups())
+    draws = Resamples(len(near), seed=seed, groups=groups)
     drawn = draws.scores(lambda weight: {n: score(places, weight) for n, score in SCORES.items()})
     metrics = {}
     for name, score in SCORES.items():

@@ -10,14 +10,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int, Int64
 
-from sensorium.core.errors import TableError
+from sensorium.core.errors import PartError, TableError
 from sensorium.core.faults import RowId
 from sensorium.metrics import Places, place
 from sensorium.model import Model
 from sensorium.preprocess import Shelf
-
-MOST = 20_000
-"""So many cells of a column are searched at most; of more, the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +41,14 @@ class Space:
             model: its task brings columns into one space.
             shelf: the rows, whose cells were identified.
             rows_per_step: rows that go through the model at once.
+
+        Errors:
+            PartError: the shelf was read without telling equal cells apart.
         """
         names = model.task.columns
+        if lost := [name for name in names if name not in shelf.identity]:
+            msg = f"the cells of {lost} were not told apart; read the rows with model.shelf(table)"
+            raise PartError(msg)
         found: dict[str, list[Float32[np.ndarray, " some width"]]] = {name: [] for name in names}
         for start in range(0, len(shelf), rows_per_step):
             batch = shelf.batch(range(start, min(start + rows_per_step, len(shelf))))
@@ -60,8 +63,13 @@ class Space:
             rows=shelf.row_ids,
         )
 
-    def search(self, query: str, item: str) -> "Search":
+    def search(self, query: str, item: str, most: int) -> "Search":
         """Let every distinct cell of one column look for its partners in another.
+
+        Args:
+            query: the column whose cells ask.
+            item: the column whose cells are searched.
+            most: so many cells of a column at most; of more, the first.
 
         Errors:
             TableError: no row has both.
@@ -70,31 +78,35 @@ class Space:
         if not len(both):
             msg = f"no row has both {query!r} and {item!r}, so nothing can be searched"
             raise TableError(msg)
-        _, first_query, queries = _distinct(self.identity[query][both])
-        _, first_item, items = _distinct(self.identity[item][both])
-        relevant = np.zeros((len(first_query), len(first_item)), np.bool_)
-        relevant[queries, items] = True
-        relevant = relevant[:MOST, :MOST]
+        first_query, queries = _distinct(self.identity[query][both])
+        first_item, items = _distinct(self.identity[item][both])
+        over = np.flatnonzero((queries >= most) | (items >= most))
+        seen = int(over[0]) if len(over) else len(both)  # so every query keeps a partner
+        asking, found = int(queries[:seen].max()) + 1, int(items[:seen].max()) + 1
+        relevant = np.zeros((asking, found), np.bool_)
+        kept = (queries < asking) & (items < found)
+        relevant[queries[kept], items[kept]] = True
+        query_rows, item_rows = both[first_query[:asking]], both[first_item[:found]]
         return Search(
             query,
             item,
-            both[first_query][:MOST],
-            both[first_item][:MOST],
-            self.vectors[query][both[first_query][:MOST]],
-            self.vectors[item][both[first_item][:MOST]],
+            query_rows,
+            item_rows,
+            self.vectors[query][query_rows],
+            self.vectors[item][item_rows],
             relevant,
         )
 
 
 def _distinct(
     identity: Int64[np.ndarray, " both"],
-) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"], Int[np.ndarray, " both"]]:
-    """Number equal cells alike, in the order in which they first occur."""
+) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " both"]]:
+    """Give where each distinct cell first occurs, and number equal cells alike in that order."""
     _, first, inverse = np.unique(identity, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return identity[first[order]], first[order], rank[inverse]
+    return first[order], rank[inverse]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +147,10 @@ class Search:
         return np.asarray(self.relevant.argmax(1))
 
 
-def searches(space: Space, pairs: Sequence[tuple[str, str]]) -> list[Search]:
+def searches(space: Space, pairs: Sequence[tuple[str, str]], most: int) -> list[Search]:
     """Search each pair of columns in both directions; pairs that no row has are left out."""
     found = []
     for left, right in pairs:
         if (space.present[left] & space.present[right]).any():
-            found += [space.search(left, right), space.search(right, left)]
+            found += [space.search(left, right, most), space.search(right, left, most)]
     return found

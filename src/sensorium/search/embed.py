@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from sensorium.core.batch import Features
 from sensorium.core.errors import PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Ledger
-from sensorium.model import Model
+from sensorium.model import Model, Row
 from sensorium.preprocess import Shelf
 
 Matrix = Float32[np.ndarray, " _ width"]
@@ -58,6 +58,26 @@ def _vectors(model: Model, features: Features, column: str | None, names: Sequen
     else:
         vectors = features.fused.pooled if column is None else features.fused.parts[column]
     return np.asarray(vectors.float().cpu().numpy())
+
+
+def embedded_rows(
+    model: Model, column: str | None, rows: Sequence[Row]
+) -> tuple[Bool[np.ndarray, " rows"], Matrix]:
+    """Embed rows one by one as ``embedded`` does those of a shelf; none is left out.
+
+    Returns:
+        Which rows have what is embedded, and a vector a row.
+
+    Errors:
+        TableError: a damaged cell, where the model's policy is ``"error"``.
+    """
+    names = _embedding(model, column) if column is None else (column,)
+    ledger = Ledger()
+    clean = [model.prep.read(row, number, ledger) for number, row in enumerate(rows)]
+    model.prep.refuse(list(ledger))
+    features = model.features(model.prep.collate(clean, range(len(rows))))
+    there = torch.stack([features.fused.present[name] for name in names]).any(0)
+    return there.cpu().numpy(), _vectors(model, features, column, names)
 
 
 def embedded_query(model: Model, column: str | None, cells: Mapping[str, Any]) -> Matrix:

@@ -2,16 +2,16 @@
 
 from typing import Any, Literal
 
-import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sensorium.core.errors import PartError, TableError
+from sensorium.data.sample import is_missing
 from sensorium.model import Model, Row
 from sensorium.preprocess import Table
-from sensorium.search.embed import embedded
+from sensorium.search.embed import embedded, embedded_rows
 
 Kind = Literal["logistic", "knn"]
 
@@ -55,8 +55,9 @@ class Probe:
             TableError: fewer than two classes.
         """
         places, vectors = self._vectors(table)
-        names = [table.cells(target)[place] for place in places.tolist()]
-        known = [number for number, name in enumerate(names) if name not in (None, "")]
+        cells = table.cells(target)
+        names = [cells[place] for place in places.tolist()]
+        known = [number for number, name in enumerate(names) if not is_missing(name)]
         classes = sorted({str(names[number]) for number in known})
         if len(classes) < 2:
             msg = f"{target!r} has {len(classes)} classes in rows with a vector; two are needed"
@@ -75,10 +76,13 @@ class Probe:
                 answers[place] = str(name)
         return answers
 
-    def predict_rows(self, *rows: Row) -> list[str]:
-        """Give a class for each of some rows."""
-        vectors = np.asarray(self.model.embed(*rows, column=self.column))
-        return [str(name) for name in self._learned.predict(vectors)]
+    def predict_rows(self, *rows: Row) -> list[str | None]:
+        """Give a class for each of some rows; None where there is no cell."""
+        if not rows:
+            return []
+        there, vectors = embedded_rows(self.model, self.column, rows)
+        found = self._learned.predict(vectors)
+        return [str(name) if known else None for name, known in zip(found, there, strict=True)]
 
     def _vectors(self, table: Table) -> Any:
         shelf = self.model.shelf(table)

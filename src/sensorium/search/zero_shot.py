@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from sensorium.core.errors import PartError, all_at_once
 from sensorium.model import Model, Row
+from sensorium.search.embed import embedded_rows
 from sensorium.tasks import Align
 
 Scores = Float[np.ndarray, " rows classes"]
@@ -110,9 +111,7 @@ class ZeroShot:
     def _embedded(self, rows: Sequence[Row], column: str) -> Float[np.ndarray, " rows width"]:
         found = [np.zeros((0, self.model.fusion.width))]
         for start in range(0, len(rows), STEP):
-            features = self.model.features(self.model.prep(rows[start : start + STEP]))
-            there = features.fused.present[column].cpu().numpy()
-            vectors = features.outputs[column].double().cpu().numpy()
+            there, vectors = embedded_rows(self.model, column, rows[start : start + STEP])
             found.append(np.where(there[:, None], vectors, np.nan))
         return np.concatenate(found)
 

@@ -143,8 +143,6 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         schema = schema_for(table, targets, self.kinds, numeric=self._numeric)
         table = table.with_schema(schema)
         learn, valid = self._shares(table, schema, seed)
-        ledger = Ledger()
-        prep = Preprocess.fit(learn, schema, damaged=self.damaged, ledger=ledger)
         choice = choose(
             schema,
             len(learn),
@@ -154,6 +152,10 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
             plan=self.plan,
             seed=seed,
         )
+        ledger = Ledger()
+        learn = learn.with_schema(choice.schema)
+        valid = None if valid is None else valid.with_schema(choice.schema)
+        prep = Preprocess.fit(learn, choice.schema, damaged=self.damaged, ledger=ledger)
         model = Model(
             prep, encoders=choice.encoders, fusion=choice.fusion, task=choice.task, seed=seed
         )

@@ -90,7 +90,10 @@ class Align(Task):
 
     def forward(self, fused: Fused, batch: Batch) -> Features:  # noqa: ARG002
         """Give each column's own vector, of length 1, as its output."""
-        return Features(fused, {n: F.normalize(fused.parts[n], dim=-1) for n in self.columns})
+        # The loss's own weights are tied to the outputs by 0: a model wrapped for many processes
+        # takes weights that its outputs do not reach for unused, and refuses their gradients.
+        tie = 0.0 * torch.stack([weight.sum() for weight in self.judge.parameters()]).sum()
+        return Features(fused, {n: F.normalize(fused.parts[n], dim=-1) + tie for n in self.columns})
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Give the loss of each pair, ``"photo~caption"``."""

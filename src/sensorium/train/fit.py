@@ -151,7 +151,10 @@ class Fit:
             bf16 = progress.settled["precision"] == "bf16"
             autocast = torch.autocast(batch_device(batch).type, torch.bfloat16, enabled=bf16)
             if 0 < plan.rows_per_pass < len(batch):
-                losses = passes(self.wrapped, self.model, batch, plan, autocast, self._backward)
+                no_sync = partial(self.accelerator.no_sync, self.wrapped)
+                losses = passes(
+                    self.wrapped, self.model, batch, plan, autocast, self._backward, no_sync
+                )
                 check_finite(self.model, losses, batch, self.folder)
             else:
                 with autocast:

@@ -1,7 +1,7 @@
 """A batch in several passes, for losses that compare its rows with each other."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,7 +21,8 @@ def passes(
     batch: Batch,
     plan: Plan,
     autocast: AbstractContextManager[Any],
-    backward: Callable[[Tensor], None],
+    backward: Callable[[Tensor], Any],
+    no_sync: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> dict[str, Tensor]:
     """Learn from a batch, so many rows encoded at once; gradients are those of the whole batch.
 
@@ -32,6 +33,8 @@ def passes(
         plan: says how many rows are encoded at once.
         autocast: the precision of the passes.
         backward: how a loss goes back.
+        no_sync: keeps a pass from being summed over processes: only the last one is, so that
+            processes whose batches differ in rows, and so in passes, meet as often.
 
     Returns:
         The named losses, without a graph.
@@ -48,7 +51,7 @@ def passes(
         raise PlanError(msg)
 
     def encode(chunk: Batch) -> dict[str, Tensor]:
-        with autocast:
+        with nullcontext() if chunk is chunks[-1] else no_sync(), autocast:
             return dict(wrapped(chunk).outputs)
 
     def loss(vectors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -77,6 +77,8 @@ class Plan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "augment", tuple(self.augment))
         faults = [fault for part in fields(self) for fault in self._fault(part.name)]
+        if not faults and self.rows_per_pass and (self.mixup or self.cutmix):
+            faults = ["rows_per_pass goes without mixup and cutmix: set them, or it, to 0"]
         if faults:
             raise PlanError(all_at_once("This plan cannot be:", faults))
 

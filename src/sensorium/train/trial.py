@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from sensorium.core.batch import Batch
+from sensorium.train.passes import passes
 from sensorium.train.plan import Plan
 
 STEPS = 3
@@ -41,7 +42,7 @@ def settle(model: nn.Module, plan: Plan, batches: Sequence[Batch], rows: int) ->
     settled: dict[str, Any] = {"precision": candidates[0], "epochs": plan.epochs}
     if len(candidates) == 1 and plan.minutes is None:
         return settled
-    seconds = {name: _seconds_a_row(model, name, batches) for name in candidates}
+    seconds = {name: _seconds_a_row(model, name, batches, plan) for name in candidates}
     settled["seconds_per_row"] = {name: round(value, 7) for name, value in seconds.items()}
     if len(seconds) == 2 and seconds["bf16"] < MARGIN * seconds["fp32"]:
         settled["precision"] = "bf16"
@@ -71,7 +72,7 @@ def _bf16_is_fast(device: torch.device) -> bool:
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _seconds_a_row(model: nn.Module, precision: str, batches: Sequence[Batch]) -> float:
+def _seconds_a_row(model: nn.Module, precision: str, batches: Sequence[Batch], plan: Plan) -> float:
     trial: Any = copy.deepcopy(model).train()
     optimiser = torch.optim.SGD(trial.parameters(), lr=0.0)
     device = next(trial.parameters()).device
@@ -81,9 +82,13 @@ def _seconds_a_row(model: nn.Module, precision: str, batches: Sequence[Batch]) -
         for number in range(STEPS + 1):
             batch = batches[number % len(batches)].to(device)
             start = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                losses = trial.task.loss(trial(batch), batch)
-            sum(losses.values()).backward()
+            autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+            if 0 < plan.rows_per_pass < len(batch):
+                passes(trial, trial, batch, plan, autocast, torch.autograd.backward)
+            else:
+                with autocast:
+                    losses = trial.task.loss(trial(batch), batch)
+                sum(losses.values()).backward()
             optimiser.step()
             optimiser.zero_grad()
             if device.type == "cuda":
