@@ -20,6 +20,7 @@ inputs = ["photo", "other photo", "review"]
 kinds = {price = "number"}
 group = "shop"
 damaged = "skip"
+quality = "good"
 
 [fields.photo]
 kind = "Image"
@@ -91,6 +92,7 @@ def test_its_keywords_are_those_of_fit(tmp_path: Path) -> None:
     assert keywords["inputs"] == ("photo", "other photo", "review")
     assert keywords["group"] == "shop"
     assert keywords["damaged"] == "skip"
+    assert keywords["quality"] == "good"
     assert keywords["seed"] == 7
     assert "valid" not in keywords
 

@@ -10,8 +10,8 @@ from sensorium.encoders import Encoder, Pretrained
 from sensorium.encoders.towers.starter import available_starters
 
 Quality = Literal["fast", "good", "best"]
-ALIGNED_DROPOUT, DROPOUT = 0.5, 0.1
-"""Share of the features of a pretrained encoder that is dropped while training."""
+DROPOUT, ALONE_DROPOUT = 0.5, 0.1
+"""Share of the features of a pretrained encoder that is dropped while training; of one column."""
 FREED = 2
 """Blocks that ``"best"`` trains too."""
 
@@ -58,7 +58,7 @@ def starters(
     Errors:
         PlanError: another quality.
     """
-    dropout = ALIGNED_DROPOUT if aligned else DROPOUT
+    dropout = DROPOUT if len(schema.inputs) > 1 else ALONE_DROPOUT
     quality = quality or ("good" if aligned else "fast")
     if quality not in get_args(Quality):
         known = ", ".join(map(repr, get_args(Quality)))

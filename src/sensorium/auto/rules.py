@@ -187,7 +187,7 @@ class Length(NamedTuple):
 
 
 TABLES = Length(40_000, 6, 40)
-ON_FEATURES = Length(150_000, 20, 60)
+ON_FEATURES = Length(150_000, 20, 40)
 OTHERS = {
     "text": Length(40_000, 6, 20),
     "audio": Length(65_000, 24, 40),

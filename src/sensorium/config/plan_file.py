@@ -1,6 +1,7 @@
 """Plans: a TOML file that holds what the Python API takes, and nothing more.
 
-    [table]          source, target, inputs, kinds, valid, test, split, group, time, damaged
+    [table]          source, target, inputs, kinds, valid, test, split, group, time, damaged,
+                     quality
     [fields.NAME]    kind, and that kind's options
     [encoders.NAME]  part, and its keywords; or encoders.NAME = "OTHER" to share one
     [fusion]         part, and its keywords
@@ -44,6 +45,7 @@ class Source:
         group: a column whose equal values stay in one part.
         time: a column by which the latest rows are held out.
         damaged: what becomes of rows with damaged cells.
+        quality: whether columns stand on pretrained encoders, where none is named.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Source:
     group: str | None = None
     time: str | None = None
     damaged: Literal["absent", "skip", "error"] = "absent"
+    quality: Literal["fast", "good", "best"] | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -99,6 +102,7 @@ class Config:
             "group": table.group,
             "time": table.time,
             "damaged": table.damaged,
+            "quality": table.quality,
             "encoders": self.encoders,
             "fusion": self.fusion,
             "task": self.task,
