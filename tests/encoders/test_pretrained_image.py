@@ -61,7 +61,7 @@ def test_tokens_and_summary_are_those_of_transformers(tiny: Tiny, family: str) -
     assert field.size == scaled
     column = pictures(scaled)
     given = evened(column.values, side, PREPROCESSORS[family])
-    same(tower.pixels(column.values), given)  # type: ignore[operator]
+    same(tower.framing(column.values), given)  # type: ignore[operator]
     model = transformers.AutoModel.from_pretrained(folder)
     with torch.inference_mode():
         if family in ("clip", "siglip"):
@@ -127,7 +127,7 @@ def test_scaling_and_cutting_are_read_from_the_folder(
     tower = framed(tmp_path, said)
     assert tower.suited(Image(size=99, channels=1)) == Image(size=scaled, channels=3, fit=fit)
     given = pictures(scaled, rows=1).values
-    same(tower.pixels(given), evened(given, side, said))
+    same(tower.framing(given), evened(given, side, said))
 
 
 def test_a_processor_of_several_parts_is_read(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_colours_are_evened_as_the_folder_says(
     tower = framed(tmp_path, STRETCHED | said)
     values = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
     values[1] = 255
-    found = tower.pixels(values)
+    found = tower.framing(values)
     same(found[0], torch.full((3, 16, 16), low))
     same(found[1], torch.full((3, 16, 16), high))
 

@@ -24,7 +24,8 @@ class Framing(nn.Module):
 
     Args:
         known: ``scaled`` and ``side_px`` (the sides before and after the cut, px), ``mean`` and
-            ``deviation`` (one number a colour, as shares of 255).
+            ``deviation`` (one number a colour, as shares of 255), and ``fit``, how a picture
+            becomes a square (``"crop"`` unless it says otherwise).
     """
 
     mean: Tensor
@@ -34,6 +35,7 @@ class Framing(nn.Module):
         super().__init__()
         self.scaled = int(known["scaled"])
         self.side = int(known["side_px"])
+        self.fit = known.get("fit", "crop")
         for name in ("mean", "deviation"):
             value = torch.tensor(known[name], dtype=torch.float32)[:, None, None]
             self.register_buffer(name, value, persistent=False)
@@ -61,7 +63,7 @@ class Framing(nn.Module):
         """Give a picture's field the side and the colours that the network was trained on."""
         if not isinstance(field, Image):
             return field
-        return replace(field, size=self.scaled, channels=self.channels, fit="crop")
+        return replace(field, size=self.scaled, channels=self.channels, fit=self.fit)
 
 
 def read_framing(folder: Path, side: int, channels: int, *, raw: bool = False) -> dict[str, Any]:
@@ -75,20 +77,21 @@ def read_framing(folder: Path, side: int, channels: int, *, raw: bool = False) -
             says otherwise; else mean and deviation are then 0.5.
     """
     said = read_json(folder, PROCESSOR)
-    found = side or _side(said.get("crop_size")) or _side(said.get("size")) or 224
+    found = side or side_of(said.get("crop_size")) or side_of(said.get("size")) or 224
     mean, deviation = (0.0, 1 / 255) if raw else (0.5, 0.5)
     if said and not said.get("do_normalize", True):
         mean, deviation = (0.0, 1.0) if said.get("do_rescale", True) else (0.0, 1 / 255)
         said = {}
     return {
-        "scaled": max(found, _side(said.get("size")) if said.get("do_center_crop") else 0),
+        "scaled": max(found, side_of(said.get("size")) if said.get("do_center_crop") else 0),
         "side_px": found,
         "mean": _colours(said.get("image_mean", mean), channels),
         "deviation": _colours(said.get("image_std", deviation), channels),
     }
 
 
-def _side(size: Any) -> int:
+def side_of(size: Any) -> int:
+    """Read a side, px, in any of the forms that files write it; 0 where there is none."""
     if isinstance(size, Mapping):
         return int(size.get("height") or size.get("shortest_edge") or 0)
     return int(size or 0)

@@ -5,18 +5,17 @@ that ``suited`` gives does the scaling, the tower cuts the middle out and evens 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
-from sensorium.core.schema import Field, Image
+from sensorium.core.schema import Field
 from sensorium.encoders.encoder import as_encoded
+from sensorium.encoders.towers.framing import Framing, side_of
 from sensorium.encoders.towers.source import (
     config_of,
     demand_reader,
@@ -44,8 +43,6 @@ class ImageTower(Tower):
     """A picture encoder of ``transformers``, with the scaling and colours of its own files."""
 
     kind: ClassVar[str] = "image"
-    mean: Tensor
-    deviation: Tensor
 
     def __init__(self, model: Any, known: Mapping[str, Any]) -> None:
         super().__init__()
@@ -56,9 +53,7 @@ class ImageTower(Tower):
         self.features = int(own)
         projects = hasattr(model, "visual_projection")
         self.summed = int(sizes.projection_dim) if projects else self.features
-        for name in ("mean", "deviation"):
-            value = torch.tensor(known[name], dtype=torch.float32)[:, None, None]
-            self.register_buffer(name, value, persistent=False)
+        self.framing = Framing(known)
 
     @classmethod
     def open(cls, folder: Path) -> "ImageTower":
@@ -84,28 +79,15 @@ class ImageTower(Tower):
         """Give config, sides and colours."""
         return self.known
 
-    def pixels(
-        self, values: Shaped[Tensor, " batch channels height width"]
-    ) -> Float[Tensor, " batch 3 side side"]:
-        """Scale, cut and even out pictures, given as bytes or as numbers from 0 to 255."""
-        x = values.to(self.mean.dtype, memory_format=torch.channels_last)
-        x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
-        scaled, side = self.known["scaled"], self.known["side_px"]
-        if x.shape[-1] != scaled:
-            x = F.interpolate(x, (scaled, scaled), mode="bicubic", antialias=True).clamp(0, 255)
-        edge = (scaled - side) // 2
-        x = x[..., edge : edge + side, edge : edge + side]
-        return (x / 255 - self.mean) / self.deviation
-
     def tokens(self, column: Column) -> Encoded:
         """Give the places of the last grid, and the summing token where there is one."""
-        tokens = _sequence(self.model(self.pixels(column.values)).last_hidden_state)
+        tokens = _sequence(self.model(self.framing(column.values)).last_hidden_state)
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         return as_encoded(tokens, mask, column)
 
     def summary(self, column: Column) -> Float[Tensor, " batch summed"]:
         """Sum the picture up as the model was trained: own embedding, first token or mean."""
-        found = self.model(self.pixels(column.values))
+        found = self.model(self.framing(column.values))
         vectors: Tensor
         if hasattr(found, "image_embeds"):
             vectors = found.image_embeds
@@ -123,9 +105,7 @@ class ImageTower(Tower):
 
     def suited(self, field: Field) -> Field:
         """Take the side that the model was trained on, px, in three colours."""
-        if not isinstance(field, Image):
-            return field
-        return replace(field, size=self.known["scaled"], channels=3, fit=self.known["fit"])
+        return self.framing.suited(field)
 
     def check(self, layout: Layout) -> None:
         """Accept any picture: one of another side is scaled."""
@@ -151,10 +131,10 @@ def _seen(folder: Path, config: Any) -> dict[str, Any]:
     inner = preprocessor_of(folder, "image_processor")
     size, crop = inner.get("size"), inner.get("crop_size")
     shortest = isinstance(size, Mapping) and "shortest_edge" in size
-    side = _side(size) or int(getattr(config, "image_size", 0) or 224)
+    side = side_of(size) or int(getattr(config, "image_size", 0) or 224)
     scaled, fit = side, "crop" if shortest else "stretch"
     if inner.get("do_center_crop") and crop:
-        side, fit = _side(crop), "crop"
+        side, fit = side_of(crop), "crop"
     elif shortest and ("crop_pct" in inner or "ConvNext" in inner.get("image_processor_type", "")):
         small = side < CROPPED
         scaled = int(side / inner.get("crop_pct", 224 / 256)) if small else side
@@ -169,9 +149,3 @@ def _seen(folder: Path, config: Any) -> dict[str, Any]:
         "mean": [mean / scale for mean in inner.get("image_mean", MEAN)],
         "deviation": [deviation / scale for deviation in inner.get("image_std", MEAN)],
     }
-
-
-def _side(size: Any) -> int:
-    if isinstance(size, Mapping):
-        return int(size.get("height") or size.get("shortest_edge") or 0)
-    return int(size or 0)
