@@ -32,3 +32,9 @@ def test_a_home_is_understood_with_a_sensor_gone() -> None:
     whole, without = run("smart_home")
     assert whole > 0.85
     assert without > 0.6
+
+
+def test_words_find_pictures_and_names_tell_shapes() -> None:
+    scores = run("words_find_pictures", 120, 20)
+    assert scores["words"] > 0.8
+    assert scores["names"] > 0.8
