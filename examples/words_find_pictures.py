@@ -62,7 +62,8 @@ def main(count: int = 180, epochs: int = 25) -> dict[str, float]:
             out=None,
             quiet=True,
         )
-        print(run.report.summary().splitlines()[0])
+        if run.report:
+            print(run.report.verdict)
         others = rows(folder, 36, seed=1)
         index = sm.Index.of(run.model, sm.read(others), column="photo")
         asked = [(colour, shape) for colour in COLOURS for shape in SHAPES]
