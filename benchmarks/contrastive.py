@@ -1,13 +1,14 @@
 """What a contrastive step costs: ours, a hand-written loop, open_clip's loss; and its memory.
 
-    python benchmarks/contrastive.py [--rounds 5] [--open-clip FOLDER]
+    python benchmarks/contrastive.py [--rounds 5] [--open-clip FOLDER] [--precision bf16]
     python benchmarks/contrastive.py --memory
 
 All train the same tiny towers (a ResNet of 64 px, a Transformer of 24 tokens) on the same rows,
-in turn. FOLDER holds open_clip's own ``loss.py`` (its package needs torchvision, the file does
-not); its step is that of its ``train_one_epoch``: AdamW as it makes it, no clipping, the scale
-clamped. ``--memory`` compares the most memory of a batch of 256 with one of 4,096 in passes of
-256, each in a process of its own, beside a process that only reads the rows.
+in turn; ours alone in another precision where that is asked for. FOLDER holds open_clip's own
+``loss.py`` (its package needs torchvision, the file does not); its step is that of its
+``train_one_epoch``: AdamW as it makes it, no clipping, the scale clamped. ``--memory`` compares the
+most memory of a batch of 256 with one of 4,096 in passes of 256, each in a process of its own,
+beside a process that only reads the rows.
 """
 
 import argparse
@@ -99,14 +100,16 @@ def open_clip(net: sm.Model, shelf: Shelf, loss: Any) -> float:
     return time.perf_counter() - start
 
 
-def ours(net: sm.Model, shelf: Shelf) -> float:
-    plan = sm.Plan(epochs=1, rows_per_step=STEP, precision="fp32", modality_dropout=0.0, ema=0.99)
+def ours(net: sm.Model, shelf: Shelf, precision: Any) -> float:
+    plan = sm.Plan(
+        epochs=1, rows_per_step=STEP, precision=precision, modality_dropout=0.0, ema=0.99
+    )
     start = time.perf_counter()
     sm.train(net, shelf, plan=plan, quiet=True)
     return time.perf_counter() - start
 
 
-def speed(rounds: int, folder: Path | None) -> None:
+def speed(rounds: int, folder: Path | None, precision: str) -> None:
     torch.set_flush_denormal(True)
     rows = table(STEP * STEPS)
     prep = sm.Preprocess.fit(rows)
@@ -122,7 +125,7 @@ def speed(rounds: int, folder: Path | None) -> None:
     by_hand(model(prep), shelf)
     against: dict[str, list[float]] = {"a hand-written loop": [], "open_clip's step": []}
     for _ in range(rounds):
-        hand, mine = by_hand(model(prep), shelf), ours(model(prep), shelf)
+        hand, mine = by_hand(model(prep), shelf), ours(model(prep), shelf, precision)
         against["a hand-written loop"].append(mine / hand)
         line = f"  by hand {hand:.2f} s, ours {mine:.2f} s"
         if rival:
@@ -170,6 +173,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--open-clip", type=Path)
+    options.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     options.add_argument("--memory", action="store_true")
     options.add_argument("--step", type=int, nargs=3)
     chosen = options.parse_args()
@@ -178,7 +182,7 @@ def main() -> None:
     elif chosen.memory:
         memory()
     else:
-        speed(chosen.rounds, chosen.open_clip)
+        speed(chosen.rounds, chosen.open_clip, chosen.precision)
 
 
 if __name__ == "__main__":

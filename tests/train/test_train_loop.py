@@ -280,7 +280,7 @@ def test_a_trial_that_was_far_off_is_corrected(
 def test_the_faster_precision_is_kept(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_bf16_is_fast", lambda _: True)
     times = {"fp32": 1.0, "bf16": 0.5}
-    monkeypatch.setattr(trial, "_seconds_a_row", lambda _model, name, _batches: times[name])
+    monkeypatch.setattr(trial, "_seconds_a_row", lambda _model, name, *_: times[name])
     plan = sm.Plan(epochs=10, minutes=1.0)
     assert trial.settle(tiny_model(tables[0]), plan, [], 10)["precision"] == "bf16"
     times["bf16"] = 0.99
