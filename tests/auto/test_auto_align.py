@@ -114,6 +114,14 @@ def test_classes_are_told_by_their_names(run: Any) -> None:
     assert np.mean([row["colour"] == name for row, name in zip(some, said, strict=True)]) > 0.9
 
 
+def test_a_model_that_aligned_nothing_tells_no_classes() -> None:
+    labelled = sm.fit(
+        rows(40), "colour", inputs=["seen"], kinds=FIELDS, out=None, epochs=1, quiet=True
+    ).model  # fmt: skip
+    with pytest.raises(PartError, match="fit with task=Align"):
+        sm.ZeroShot(labelled, "seen", ["red", "green"])
+
+
 def test_what_classes_cannot_be_told_by_is_said(run: Any) -> None:
     with pytest.raises(PartError) as error:
         sm.ZeroShot(run.model, "colour", ["red"], by="caption", templates=["no place"])

@@ -37,7 +37,8 @@ def test_every_row_is_told_how_well_its_cells_fit(run: Path, mixed: Any, tmp_pat
 
 
 def test_classes_are_told_by_their_names(run: Path, mixed: Any, tmp_path: Path) -> None:
-    words = ["--classes", "quiet slow,awful loud", "--column", "photo", "--template", "{} place"]
+    words = ["--classes", "quiet slow,awful loud", "--column", "photo", "--by", "review"]
+    words += ["--template", "{} place"]
     found = typed("predict", run, mixed.csv, *words, "--scores", "--out", tmp_path / "told.csv")
     assert found.exit_code == 0, found.output
     table = pyarrow.csv.read_csv(tmp_path / "told.csv").to_pylist()

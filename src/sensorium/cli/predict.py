@@ -22,6 +22,9 @@ def predict(
     column: Annotated[
         str | None, typer.Option(help="With --classes: the column whose cells are told apart.")
     ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="With --classes: the text column that names stand for.")
+    ] = None,
     template: Annotated[
         list[str] | None,
         typer.Option(help='With --classes: a sentence, "a photo of a {}". Repeatable.'),
@@ -30,12 +33,15 @@ def predict(
     """Answer every row; beside each answer stands which of its cells were absent or damaged."""
     from sensorium.cli.folders import model_in
     from sensorium.model import load
+    from sensorium.search import ZeroShot
 
     loaded = load(model_in(model))
     rows = table_of(table, loaded)
     if classes is not None:
-        forms = template or ["{}"]
-        return write_table(_told(loaded, rows, classes, column, forms, scores=scores), out)
+        if column is None:
+            raise typer.BadParameter("name the column, --column NAME", param_hint="--classes")
+        told = ZeroShot(loaded, column, names(classes) or (), by=by, templates=template or ["{}"])
+        return write_table(_told(told, rows, scores=scores), out)
     answers = loaded.answers(list(rows))
     return write_table(
         [
@@ -51,16 +57,9 @@ def _names(task: Any) -> tuple[str, ...]:
     return task.targets or tuple("~".join(pair) for pair in getattr(task, "pairs", ()))
 
 
-def _told(
-    model: Any, table: Any, classes: str, column: str | None, forms: list[str], *, scores: bool
-) -> list[dict[str, Any]]:
-    """Tell classes by their names."""
-    from sensorium.search import ZeroShot
-
-    if column is None:
-        raise typer.BadParameter("name the column, --column NAME", param_hint="--classes")
-    told = ZeroShot(model, column, names(classes) or (), templates=forms)
-    rows = list(table)
+def _told(told: Any, table: Any, *, scores: bool) -> list[dict[str, Any]]:
+    """Lay out which class each row is of."""
+    rows, column = list(table), told.column
     lines = []
     for number, name, chances in zip(
         table.row_ids, told.predict(*rows), told.scores(*rows).tolist(), strict=True

@@ -130,6 +130,9 @@ def _words(classes: Sequence[str] | Mapping[str, Sequence[str]]) -> dict[str, li
 
 
 def _text_column(model: Model, column: str) -> str:
+    if not model.task.columns:
+        msg = f"{type(model.task).__name__} brings no columns into one space; fit with task=Align"
+        raise PartError(msg)
     texts = [
         name
         for name in model.task.columns
