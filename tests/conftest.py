@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from mixed_table import Mixed, make
+from sensorium.core.batch import Column
+from sensorium.encoders import Pretrained
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,3 +70,18 @@ def make_mixed(tmp_path: Path) -> Callable[..., Mixed]:
         return make(tmp_path / folder, rows, missing, damaged, seed)
 
     return made
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note how many cells went through the encoders, call by call."""
+    found: list[int] = []
+    real = Pretrained.extract
+
+    def counted(encoder: Pretrained, column: Column) -> Column:
+        if not column.extracted:
+            found.append(len(column.present))
+        return real(encoder, column)
+
+    monkeypatch.setattr(Pretrained, "extract", counted)
+    return found

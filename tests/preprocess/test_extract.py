@@ -1,6 +1,6 @@
 """Features of frozen encoders on the shelf: each distinct cell once, and what the encoder gives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,21 +35,6 @@ def standing(tiny: Tiny) -> tuple[sm.Model, sm.Table]:
         words=Pretrained(str(tiny("bert")), width=8, pool="none"),
         picture=Pretrained(str(tiny("dinov2")), width=8),
     )
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Note how many cells went through the encoders, call by call."""
-    found: list[int] = []
-    real = Pretrained.extract
-
-    def counted(encoder: Pretrained, column: Column) -> Column:
-        if not column.extracted:
-            found.append(len(column.present))
-        return real(encoder, column)
-
-    monkeypatch.setattr(Pretrained, "extract", counted)
-    return found
 
 
 def on_the_fly(model: sm.Model, table: sm.Table, places: list[int]) -> Batch:

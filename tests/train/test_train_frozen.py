@@ -1,6 +1,6 @@
 """Training on frozen networks: features kept beforehand change nothing but the time it takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 import sensorium as sm
-from sensorium.core.batch import Column
 from sensorium.core.errors import ArtifactError
 from sensorium.encoders import Pretrained
 from sensorium.preprocess import Shelf
@@ -31,21 +30,6 @@ VARIED = sm.Plan(
 @pytest.fixture(autouse=True)
 def _own_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Note how many cells went through the encoders, call by call."""
-    found: list[int] = []
-    real = Pretrained.extract
-
-    def counted(encoder: Pretrained, column: Column) -> Column:
-        if not column.extracted:
-            found.append(len(column.present))
-        return real(encoder, column)
-
-    monkeypatch.setattr(Pretrained, "extract", counted)
-    return found
 
 
 def standing(tiny: Tiny, seed: int = 0, **options: Any) -> tuple[sm.Model, sm.Table]:

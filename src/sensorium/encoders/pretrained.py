@@ -111,6 +111,12 @@ class Pretrained(Encoder):
         self.tower = self._tower(layout.kind)
         self._towers = {}
         self.tower.check(layout)
+        if (self.unfreeze_last or self.lora) and not self.tower.trainable:
+            msg = (
+                f"{self.source} cannot be trained: leave unfreeze_last=0 and lora=0, or bring it "
+                "in the form that it was trained in"
+            )
+            raise PartError(msg)
         self.tower.requires_grad_(requires_grad=self.unfreeze_last == "all")
         if self.lora:
             _add_lora(self.tower, self.lora)

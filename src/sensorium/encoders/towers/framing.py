@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from sensorium.core.batch import Column, Encoded
 from sensorium.core.schema import Field, Image
+from sensorium.encoders.encoder import as_encoded, one_token
 from sensorium.encoders.towers.source import read_json
 
 PROCESSOR = "preprocessor_config.json"
@@ -88,6 +90,14 @@ def read_framing(folder: Path, side: int, channels: int, *, raw: bool = False) -
         "mean": _colours(said.get("image_mean", mean), channels),
         "deviation": _colours(said.get("image_std", deviation), channels),
     }
+
+
+def places(found: Tensor, column: Column) -> Encoded:
+    """Wrap a picture's tokens, [batch time features], or its summary as the only one."""
+    if found.ndim == 2:
+        return one_token(found, column)
+    mask = torch.ones(found.shape[:2], dtype=torch.bool, device=found.device)
+    return as_encoded(found, mask, column)
 
 
 def side_of(size: Any) -> int:

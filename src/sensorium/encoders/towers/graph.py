@@ -53,10 +53,13 @@ class Graph(nn.Module):
     """
 
     content: Tensor
+    even: Tensor
+    """Its precision and place are those of what comes out."""
 
     def __init__(self, content: Tensor) -> None:
         super().__init__()
         self.register_buffer("content", content)
+        self.register_buffer("even", torch.zeros(()), persistent=False)
         self._session: Any = None
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
@@ -122,7 +125,7 @@ class Graph(nn.Module):
             given: a tensor for each input, by name, all of the same rows.
 
         Returns:
-            Its first output, as float32.
+            Its first output, in the precision and on the device of the model.
         """
         ports = self.ports
         arrays = {
@@ -136,7 +139,8 @@ class Graph(nn.Module):
         for start in range(0, rows, step):
             part = {name: _filled(a[start : start + step], step) for name, a in arrays.items()}
             found.append(self.session.run([first], part)[0])
-        return torch.from_numpy(np.concatenate(found)[:rows].astype(np.float32))
+        whole = torch.from_numpy(np.concatenate(found)[:rows].astype(np.float32))
+        return whole.to(self.even)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what runs it when it is copied."""

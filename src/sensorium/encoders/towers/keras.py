@@ -12,15 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.core.errors import ExtraError, PartError
 from sensorium.core.schema import Field
-from sensorium.encoders.encoder import as_encoded, one_token
-from sensorium.encoders.towers.framing import Framing, read_framing
+from sensorium.encoders.towers.framing import Framing, places, read_framing
 from sensorium.encoders.towers.tower import Tower
 
 BACKEND = "KERAS_BACKEND"
@@ -107,11 +105,7 @@ class KerasTower(Tower):
 
     def tokens(self, column: Column) -> Encoded:
         """Give the places of its grid or its tokens, or its summary as the only one."""
-        found = self._run(column)
-        if found.ndim == 2:
-            return one_token(found, column)
-        mask = torch.ones(found.shape[:2], dtype=torch.bool, device=found.device)
-        return as_encoded(found, mask, column)
+        return places(self._run(column), column)
 
     def summary(self, column: Column) -> Float[Tensor, " batch summed"]:
         """Give its summary, or the mean of its places."""

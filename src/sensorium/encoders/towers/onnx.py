@@ -17,20 +17,6 @@ RANKS = {"text": (2, 3), "image": (2, 3, 4), "audio": (2, 3)}
 """How many dimensions an output may have."""
 
 
-def refuse_training(*, asked: bool) -> None:
-    """Stay frozen.
-
-    Errors:
-        PartError: it was asked to train.
-    """
-    if asked:
-        msg = (
-            "an ONNX model cannot be trained: leave unfreeze_last=0 and lora=0, or bring it in "
-            "the form that it was trained in"
-        )
-        raise PartError(msg)
-
-
 def kind_of(ports: Sequence[Port]) -> str:
     """Tell what a model reads by its inputs; "" for something else."""
     first = ports[0]

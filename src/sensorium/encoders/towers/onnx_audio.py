@@ -19,7 +19,7 @@ from sensorium.core.schema import Audio, Field
 from sensorium.encoders.encoder import as_encoded, one_token
 from sensorium.encoders.towers.framing import PROCESSOR
 from sensorium.encoders.towers.graph import Graph
-from sensorium.encoders.towers.onnx import demand_kind, refuse_training, sizes
+from sensorium.encoders.towers.onnx import demand_kind, sizes
 from sensorium.encoders.towers.source import read_json
 from sensorium.encoders.towers.tower import Tower
 from sensorium.nn.masks import masked_mean
@@ -32,15 +32,13 @@ class OnnxAudio(Tower):
     """
 
     kind: ClassVar[str] = "audio"
-    even: Tensor
-    """Its precision is that of what the tower gives."""
+    trainable: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, known: Mapping[str, Any]) -> None:
         super().__init__()
         self.graph = graph
         self.known = dict(known)
         self.features = self.summed = int(known["features"])
-        self.register_buffer("even", torch.zeros(()), persistent=False)
         self.eval()
 
     @classmethod
@@ -100,7 +98,7 @@ class OnnxAudio(Tower):
         sounds = F.pad(x, (0, lack))[None]
         real = F.pad(torch.ones_like(x), (0, lack))[None]
         given = dict(zip(self.known["inputs"], (sounds, real), strict=False))
-        found: Tensor = self.graph(given).to(self.even)[0]
+        found: Tensor = self.graph(given)[0]
         if found.ndim == 1 or not length:
             return found
         return found[: max(1, -(-len(found) * heard // length))]
@@ -108,15 +106,6 @@ class OnnxAudio(Tower):
     def blocks(self) -> Sequence[nn.Module]:
         """List none: it cannot be trained."""
         return []
-
-    def requires_grad_(self, requires_grad: bool = True) -> "OnnxAudio":  # noqa: FBT001, FBT002
-        """Stay frozen.
-
-        Errors:
-            PartError: it was asked to train.
-        """
-        refuse_training(asked=requires_grad)
-        return self
 
     def suited(self, field: Field) -> Field:
         """Take the rate that it was trained on, Hz, where a file beside it names one."""

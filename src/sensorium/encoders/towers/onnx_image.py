@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.core.schema import Field
-from sensorium.encoders.encoder import as_encoded, one_token
-from sensorium.encoders.towers.framing import Framing, read_framing
+from sensorium.encoders.towers.framing import Framing, places, read_framing
 from sensorium.encoders.towers.graph import Graph
-from sensorium.encoders.towers.onnx import demand_kind, refuse_training, sizes
+from sensorium.encoders.towers.onnx import demand_kind, sizes
 from sensorium.encoders.towers.tower import Tower
 
 
@@ -24,15 +23,13 @@ class OnnxImage(Tower):
     """A picture encoder in ONNX: [batch channels high wide] in, or channels last."""
 
     kind: ClassVar[str] = "image"
-    even: Tensor
-    """Its precision is that of what the tower gives."""
+    trainable: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, known: Mapping[str, Any]) -> None:
         super().__init__()
         self.graph = graph
         self.known = dict(known)
         self.features = self.summed = int(known["features"])
-        self.register_buffer("even", torch.zeros(()), persistent=False)
         self.eval()
         self.framing = Framing(known)
 
@@ -69,11 +66,7 @@ class OnnxImage(Tower):
 
     def tokens(self, column: Column) -> Encoded:
         """Give the places of its grid or its tokens, or its summary as the only one."""
-        found = self._run(column)
-        if found.ndim == 2:
-            return one_token(found, column)
-        mask = torch.ones(found.shape[:2], dtype=torch.bool, device=found.device)
-        return as_encoded(found, mask, column)
+        return places(self._run(column), column)
 
     def summary(self, column: Column) -> Float[Tensor, " batch summed"]:
         """Give its summary, or the mean of its places."""
@@ -82,7 +75,7 @@ class OnnxImage(Tower):
 
     def _run(self, column: Column) -> Tensor:
         given = _turned(self.framing(column.values), last=self.known["last"])
-        found: Tensor = self.graph({self.known["input"]: given}).to(self.even)
+        found: Tensor = self.graph({self.known["input"]: given})
         if found.ndim == 4:
             found = found.flatten(1, 2) if self.known["last"] else found.flatten(2).mT
         return found
@@ -90,15 +83,6 @@ class OnnxImage(Tower):
     def blocks(self) -> Sequence[nn.Module]:
         """List none: it cannot be trained."""
         return []
-
-    def requires_grad_(self, requires_grad: bool = True) -> "OnnxImage":  # noqa: FBT001, FBT002
-        """Stay frozen.
-
-        Errors:
-            PartError: it was asked to train.
-        """
-        refuse_training(asked=requires_grad)
-        return self
 
     def suited(self, field: Field) -> Field:
         """Take its side, px, and its colours."""

@@ -19,8 +19,9 @@ from sensorium.core.errors import PartError
 from sensorium.core.schema import Field, Text
 from sensorium.encoders.encoder import as_encoded, one_token
 from sensorium.encoders.towers.graph import Graph
-from sensorium.encoders.towers.onnx import demand_kind, refuse_training, sizes
+from sensorium.encoders.towers.onnx import demand_kind, sizes
 from sensorium.encoders.towers.source import read_json
+from sensorium.encoders.towers.text import demand_tokens
 from sensorium.encoders.towers.tower import Tower
 from sensorium.nn.masks import masked_mean
 from sensorium.store.content import tokenizer_digest
@@ -33,15 +34,13 @@ class OnnxText(Tower):
     """A text encoder in ONNX: token ids in, and their mask where it asks for one."""
 
     kind: ClassVar[str] = "text"
-    even: Tensor
-    """Its precision is that of what the tower gives."""
+    trainable: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, known: Mapping[str, Any]) -> None:
         super().__init__()
         self.graph = graph
         self.known = dict(known)
         self.features = self.summed = int(known["features"])
-        self.register_buffer("even", torch.zeros(()), persistent=False)
         self.eval()
 
     @classmethod
@@ -98,20 +97,11 @@ class OnnxText(Tower):
         given = {"input_ids": ids, "attention_mask": real, "token_type_ids": torch.zeros_like(ids)}
         lack = max(self.known["length"] - ids.shape[1], 0)
         found: Tensor = self.graph({n: F.pad(given[n], (0, lack)) for n in self.known["inputs"]})
-        return found.to(self.even)
+        return found
 
     def blocks(self) -> Sequence[nn.Module]:
         """List none: it cannot be trained."""
         return []
-
-    def requires_grad_(self, requires_grad: bool = True) -> "OnnxText":  # noqa: FBT001, FBT002
-        """Stay frozen.
-
-        Errors:
-            PartError: it was asked to train.
-        """
-        refuse_training(asked=requires_grad)
-        return self
 
     def suited(self, field: Field) -> Field:
         """Take the tokenizer beside the file, and the model's limit."""
@@ -122,17 +112,7 @@ class OnnxText(Tower):
 
     def check(self, layout: Layout) -> None:
         """Compare the tokenizers, by the sha256 of their rules, and the lengths."""
-        own, most = self.known["tokenizer"], self.known["max_tokens"]
-        if layout.tokenizer != self.known["digest"]:
-            msg = (
-                f"the tokenizer does not match: the column's {layout.vocabulary:,} tokens are not "
-                f"those that the model was trained on; use Text(tokenizer={own!r})"
-            )
-            raise PartError(msg)
-        if layout.length > most:
-            msg = f"the model takes {most} tokens, the column has up to {layout.length}; "
-            msg += f"use Text(max_tokens={most})"
-            raise PartError(msg)
+        demand_tokens(layout, self.known)
 
 
 def _limit(folder: Path) -> int:

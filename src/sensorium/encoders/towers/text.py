@@ -154,21 +154,37 @@ class TextTower(Tower):
 
     def check(self, layout: Layout) -> None:
         """Compare the tokenizers, by the sha256 of their rules, and the lengths."""
-        own, digest = self.known["tokenizer"], self.known["digest"]
         most = self.model.get_input_embeddings().weight.shape[0]
-        other = bool(digest) and layout.tokenizer != digest
-        if not layout.tokenizer or other or layout.vocabulary > most:
-            msg = (
-                f"the tokenizer does not match: the column's {layout.vocabulary:,} tokens are not "
-                f"the {most:,} that the model was trained on; use Text(tokenizer={own!r})"
-            )
-            raise PartError(msg)
-        if layout.length > self.longest:
-            msg = (
-                f"the model takes {self.longest} tokens, the column has up to {layout.length}; "
-                f"use Text(max_tokens={self.longest})"
-            )
-            raise PartError(msg)
+        demand_tokens(layout, self.known, most)
+
+
+def demand_tokens(layout: Layout, known: Mapping[str, Any], vocabulary: int = 0) -> None:
+    """Compare a column's ids with those that a network was trained on.
+
+    Args:
+        layout: the column's.
+        known: the network's ``tokenizer`` (where it lies), its ``digest`` ("" where it is not
+            known) and ``max_tokens``.
+        vocabulary: the most ids that the network knows; 0 where it does not say.
+
+    Errors:
+        PartError: another tokenizer, or longer rows than the network takes.
+    """
+    own, most = known["tokenizer"], known["max_tokens"]
+    other = bool(known["digest"]) and layout.tokenizer != known["digest"]
+    those = f"{vocabulary:,}" if vocabulary else "ones"
+    if not layout.tokenizer or other or layout.vocabulary > vocabulary > 0:
+        msg = (
+            f"the tokenizer does not match: the column's {layout.vocabulary:,} tokens are not the "
+            f"{those} that the model was trained on; use Text(tokenizer={own!r})"
+        )
+        raise PartError(msg)
+    if layout.length > most:
+        msg = (
+            f"the model takes {most} tokens, the column has up to {layout.length}; "
+            f"use Text(max_tokens={most})"
+        )
+        raise PartError(msg)
 
 
 def pooled(

@@ -22,9 +22,11 @@ class Tower(nn.Module, ABC):
         kind: the kind of column that it reads.
         features: the width of its tokens.
         summed: the width of its summary.
+        trainable: whether any of it can be trained.
     """
 
     kind: ClassVar[str]
+    trainable: ClassVar[bool] = True
     features: int
     summed: int
 
