@@ -191,7 +191,7 @@ def timed(searches: dict[str, Search], queries: Any, rounds: int) -> dict[str, f
 
 def cold(folder: Path, vectors: Any, *, approximate: bool) -> float:
     """Time a new process that opens an index of these vectors; no model is needed for it."""
-    width = vectors.shape[1]
+    folder, width = folder / "index", vectors.shape[1]
     storage.FEW = 0
     facts = {"column": None, "key": None, "model": "", "approximate": approximate}
     Storage.create(folder, ["name"], width, facts)

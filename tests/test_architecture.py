@@ -52,8 +52,10 @@ HEAVY = {
     "transformers",
 }
 FLAT = {
+    "decoders/language_model.py __init__": "of a pretrained network there is that much to decide",
     "encoders/pretrained.py __init__": "of a pretrained network there is that much to decide",
     "auto/begin.py fit": "the one line has a keyword for each thing a user may decide",
+    "search/index.py of": "what is kept, where, by what name and in which way: a keyword each",
     "sklearn/estimators.py __init__": "scikit-learn searches over flat parameters",
 }
 """Where more than eight arguments are right, and why."""

@@ -76,7 +76,13 @@ def shop(
             for row in mixed.rows:
                 photo = f"{name}-{row['photo']}" if row["photo"] else None
                 writer.writerow({c: row[c] for c in COLUMNS} | {"photo": photo})
-    for family, folder in (("bert", "minilm"), ("clip", "clip")):
+    for family, folder in (
+        ("bert", "minilm"),
+        ("clip", "clip"),
+        ("llama", "smollm2"),
+        ("llava", "llava"),
+        ("whisper-writing", "whisper"),
+    ):
         shutil.copytree(tiny(family), tmp_path / "models" / folder)
     (plan,) = (block for block in fences("toml") if "plans" in str(block.id))
     (tmp_path / "plan.toml").write_text(plan.values[0], encoding="utf-8")

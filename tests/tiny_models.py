@@ -30,6 +30,9 @@ BERT = {"pad": "[PAD]", "unk": "[UNK]", "first": "[CLS]", "last": "[SEP]"}
 ROBERTA = {"first": "<s>", "pad": "<pad>", "last": "</s>", "unk": "<unk>"}
 CLIP = {"unk": "<unk>", "first": "<|startoftext|>", "last": "<|endoftext|>"}
 SIGLIP = {"unk": "<unk>", "last": "</s>"}
+LLAMA = {"unk": "<unk>", "first": "<s>", "end": "</s>", "more": "<eot>"}
+PLAIN = {"unk": "<unk>", "start": "<s>", "end": "</s>", "more": "<eot>"}
+"""Of language models: the first puts a mark before a text, the second puts none."""
 
 BLOCKS = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
           "intermediate_size": 24}  # fmt: skip
@@ -55,6 +58,14 @@ CLAP = SWIN | {"hidden_size": 16, "patch_embeds_hidden_size": 8, "num_attention_
                "spec_size": 64, "num_mel_bins": 16, "window_size": 4,
                "aff_block_r": 2} | SIDES  # fmt: skip
 CLAP_TEXT = TEXT | SIDES | {"pad_token_id": 1}
+LANGUAGE = TEXT | {"max_position_embeddings": 64, "num_hidden_layers": 2, "bos_token_id": 1,
+                   "eos_token_id": 2}  # fmt: skip
+SPEAKING = {
+    "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "num_mel_bins": 16,
+    "max_source_positions": 50, "max_target_positions": 40, "pad_token_id": 0, "bos_token_id": 1,
+    "eos_token_id": 2,
+}  # fmt: skip
 HALF = {"d_model": 16, "decoder_start_token_id": 1, "vocab_size": 24}
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -90,6 +101,46 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "wav2vec2": ("Wav2Vec2", BLOCKS | CONVS | {"feat_extract_norm": "group"}),
     "hubert": ("Hubert", BLOCKS | CONVS | {"feat_extract_norm": "layer"}),
     "ast": ("AST", BLOCKS | {"patch_size": 8, "max_length": 40, "num_mel_bins": 16}),
+    "llama": ("Llama", LANGUAGE | {"num_key_value_heads": 1, "tie_word_embeddings": True}),
+    "gpt2": ("GPT2", {"vocab_size": 24, "n_positions": 64, "n_embd": 16, "n_layer": 2, "n_head": 2,
+                      "bos_token_id": 2, "eos_token_id": 2}),
+    "qwen2": ("Qwen2", LANGUAGE | {"num_key_value_heads": 2, "bos_token_id": None,
+                                   "eos_token_id": [2, 3], "pad_token_id": None}),
+    "bloom": ("Bloom", {"vocab_size": 24, "hidden_size": 16, "n_layer": 2, "n_head": 2,
+                        "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}),
+    "gemma2": ("Gemma2", LANGUAGE | {"num_key_value_heads": 1, "head_dim": 8,
+                                     "sliding_window": 4, "pad_token_id": 0}),
+    "whisper-writing": ("Whisper", HALF | SPEAKING),
+    "bart": ("Bart", HALF | SPEAKING | {"forced_bos_token_id": None, "forced_eos_token_id": None,
+                                        "max_position_embeddings": 40}),
+    "t5-writing": ("T5", HALF | {"d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2,
+                                 "decoder_start_token_id": 1, "eos_token_id": 2,
+                                 "pad_token_id": 1}),
+    "trocr": ("VisionEncoderDecoder", {"decoder_start_token_id": 1, "eos_token_id": 2,
+        "encoder": PATCHES | {"model_type": "vit"},
+        "decoder": SPEAKING | {"model_type": "trocr", "d_model": 12, "vocab_size": 24,
+                               "max_position_embeddings": 40, "is_decoder": True,
+                               "add_cross_attention": True}}),
+    "donut": ("VisionEncoderDecoder", {"decoder_start_token_id": 1, "eos_token_id": 2,
+        "encoder": SWIN | {"model_type": "donut-swin", "image_size": [16, 8], "patch_size": 2,
+                           "embed_dim": 8, "window_size": 2},
+        "decoder": SPEAKING | {"model_type": "mbart", "d_model": 16, "vocab_size": 24,
+                               "max_position_embeddings": 40, "is_decoder": True,
+                               "add_cross_attention": True, "forced_eos_token_id": None}}),
+    "blip": ("Blip", {"vision_config": PATCHES,
+                      "text_config": TEXT | {"encoder_hidden_size": 16, "bos_token_id": 1,
+                                             "sep_token_id": 2, "eos_token_id": 2,
+                                             "pad_token_id": 0}}),
+    "blip-vqa": ("Blip", {"vision_config": PATCHES,
+                          "text_config": TEXT | {"encoder_hidden_size": 16, "bos_token_id": 1,
+                                                 "sep_token_id": 2, "eos_token_id": 2,
+                                                 "pad_token_id": 0}}),
+    "llava": ("Llava", {"image_token_id": 3, "vision_feature_layer": -2,
+                        "text_config": LANGUAGE | {"model_type": "llama", "hidden_size": 24,
+                                                   "num_key_value_heads": 1,
+                                                   "max_position_embeddings": 64},
+                        "vision_config": PATCHES | {"model_type": "clip_vision_model"}}),
+    "mamba": ("Mamba", {"vocab_size": 24, "hidden_size": 16, "num_hidden_layers": 1}),
 }  # fmt: skip
 """Family -> what ``transformers`` calls it, and its sizes. The norms of ``wav2vec2`` run over the
 whole sound, so that it takes no mask."""
@@ -113,13 +164,43 @@ PREPROCESSORS: dict[str, dict[str, Any]] = {
              "feature_size": 16, "hop_length": 160, "fft_window_size": 400, "max_length_s": 1,
              "frequency_max": 8_000, "truncation": "rand_trunc"},
 }  # fmt: skip
+PREPROCESSORS["whisper-writing"] = PREPROCESSORS["whisper"]
+PREPROCESSORS |= dict.fromkeys(("trocr", "blip", "blip-vqa", "llava"), STRETCHED)
+PREPROCESSORS["donut"] = STRETCHED | {"size": {"height": 16, "width": 8}}
 PREPROCESSORS["siglip-even"] = STRETCHED
 PREPROCESSORS["clap-fused"] = PREPROCESSORS["clap"] | {"truncation": "fusion"}
+SAID = {
+    "whisper-writing": {
+        "decoder_start_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, "max_length": 40,
+        "is_multilingual": True, "lang_to_id": {"<|en|>": 20, "<|zh|>": 21},
+        "task_to_id": {"transcribe": 22, "translate": 23}, "no_timestamps_token_id": 19,
+        "suppress_tokens": [0, 1, 3, 8, *range(18, 24)], "begin_suppress_tokens": [2, 9],
+        "bos_token_id": 1,
+        "transformers_version": transformers.__version__,
+    },
+}  # fmt: skip
+"""What a family's ``generation_config.json`` says."""
+for _family in ("bart", "t5-writing", "trocr", "donut"):
+    SAID[_family] = {"decoder_start_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
+                     "suppress_tokens": [0, 1, 3, *range(18, 24)],
+                     "begin_suppress_tokens": [2],
+                     "transformers_version": transformers.__version__}  # fmt: skip
 MARKS = {
     "bert": BERT, "distilbert": BERT, "t5": BERT, "roberta": ROBERTA, "xlm-roberta": ROBERTA,
     "mpnet": ROBERTA, "clap": ROBERTA, "clap-fused": ROBERTA, "clip": CLIP, "siglip": SIGLIP,
-    "siglip-even": SIGLIP,
+    "siglip-even": SIGLIP, "llama": LLAMA, "gpt2": PLAIN, "qwen2": PLAIN, "bloom": PLAIN,
+    "gemma2": LLAMA, "mamba": PLAIN, "whisper-writing": PLAIN, "bart": PLAIN, "t5-writing": PLAIN,
+    "trocr": PLAIN, "donut": PLAIN, "blip": PLAIN, "blip-vqa": PLAIN,
+    "llava": PLAIN | {"more": "<image>"},
 }  # fmt: skip
+WRITING = {
+    "llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "qwen2": "Qwen2ForCausalLM",
+    "bloom": "BloomForCausalLM", "gemma2": "Gemma2ForCausalLM", "mamba": "MambaForCausalLM",
+    "whisper-writing": "WhisperForConditionalGeneration", "bart": "BartForConditionalGeneration",
+    "t5-writing": "T5ForConditionalGeneration", "blip": "BlipForConditionalGeneration",
+    "blip-vqa": "BlipForQuestionAnswering", "llava": "LlavaForConditionalGeneration",
+}  # fmt: skip
+"""Families that write, and the class that does."""
 
 
 def made(family: str, folder: Path) -> Path:
@@ -127,12 +208,14 @@ def made(family: str, folder: Path) -> Path:
     torch.manual_seed(sum(map(ord, family)))
     name, sizes = MODELS[family]
     config = getattr(transformers, f"{name}Config")(**sizes)
-    model = getattr(transformers, f"{name}Model")(config)
+    model = getattr(transformers, WRITING.get(family, f"{name}Model"))(config)
     moved(model)
     model.save_pretrained(folder)
     if family in PREPROCESSORS:
         name = "preprocessor_config.json"
         (folder / name).write_text(json.dumps(PREPROCESSORS[family]), encoding="utf-8")
+    if family in SAID:
+        (folder / "generation_config.json").write_text(json.dumps(SAID[family]), encoding="utf-8")
     if family in MARKS:
         write_tokenizer(folder, MARKS[family])
     return folder
@@ -155,15 +238,16 @@ def write_tokenizer(folder: Path, marks: dict[str, str], words: tuple[str, ...] 
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens(list(dict.fromkeys(marks.values())))
     first = f"{marks['first']} " if "first" in marks else ""
+    last = f" {marks['last']}" if "last" in marks else ""
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{first}$A {marks['last']}",
+        single=f"{first}$A{last}",
         special_tokens=[(mark, ids[mark]) for mark in marks.values()],
     )
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     said = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "pad_token": marks.get("pad", marks["last"]),
+        "pad_token": marks.get("pad", marks.get("last")),
         "unk_token": marks["unk"],
         "model_max_length": 16,
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from sensorium.auto import fit, pretrained, resume
+    from sensorium.auto import fit, pretrained, resume, transcribe
     from sensorium.compare import compare
     from sensorium.core.errors import SensoriumError
     from sensorium.core.schema import (
@@ -24,25 +24,41 @@ if TYPE_CHECKING:
         Number,
         Schema,
         Series,
+        Spans,
         Text,
         Vector,
     )
     from sensorium.data import Table, infer, inspect, read
+    from sensorium.decoders import Sampling
     from sensorium.evaluate import Report, evaluate
     from sensorium.model import Model, load
     from sensorium.preprocess import Preprocess
     from sensorium.search import Hit, Index, Probe, ZeroShot
     from sensorium.sklearn import SensoriumClassifier, SensoriumRegressor
-    from sensorium.tasks import Align, Classify, Regress, Several, Tag
+    from sensorium.tasks import (
+        Align,
+        Answer,
+        Caption,
+        Classify,
+        Command,
+        Describe,
+        Extract,
+        Keywords,
+        Regress,
+        Several,
+        Tag,
+        Teaching,
+        Transcribe,
+    )
     from sensorium.train import Plan, Run, train
 
 _ROOMS = {
-    "auto": ("fit", "pretrained", "resume"),
+    "auto": ("fit", "pretrained", "resume", "transcribe"),
     "compare": ("compare",),
     "core.errors": ("SensoriumError",),
     "core.schema": (
-        "Audio", "Category", "Date", "Flag", "Image", "Number", "Schema", "Series", "Text",
-        "Vector",
+        "Audio", "Category", "Date", "Flag", "Image", "Number", "Schema", "Series",
+        "Spans", "Text", "Vector",
     ),
     "data": ("Table", "infer", "inspect", "read"),
     "evaluate": ("Report", "evaluate"),
@@ -50,22 +66,33 @@ _ROOMS = {
     "preprocess": ("Preprocess",),
     "search": ("Hit", "Index", "Probe", "ZeroShot"),
     "sklearn": ("SensoriumClassifier", "SensoriumRegressor"),
-    "tasks": ("Align", "Classify", "Regress", "Several", "Tag"),
+    "decoders": ("Sampling",),
+    "tasks": (
+        "Align", "Answer", "Caption", "Classify", "Command", "Describe", "Extract", "Keywords",
+        "Regress", "Several", "Tag",
+        "Teaching", "Transcribe",
+    ),
     "train": ("Plan", "Run", "train"),
 }  # fmt: skip
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-_OPEN_ROOMS = ("encoders", "fusion", "tasks", "testing")
+_OPEN_ROOMS = ("decoders", "encoders", "fusion", "tasks", "testing")
 
 __all__ = [
     "Align",
+    "Answer",
     "Audio",
+    "Caption",
     "Category",
     "Classify",
+    "Command",
     "Date",
+    "Describe",
+    "Extract",
     "Flag",
     "Hit",
     "Image",
     "Index",
+    "Keywords",
     "Model",
     "Number",
     "Plan",
@@ -74,15 +101,19 @@ __all__ = [
     "Regress",
     "Report",
     "Run",
+    "Sampling",
     "Schema",
     "SensoriumClassifier",
     "SensoriumError",
     "SensoriumRegressor",
     "Series",
     "Several",
+    "Spans",
     "Table",
     "Tag",
+    "Teaching",
     "Text",
+    "Transcribe",
     "Vector",
     "ZeroShot",
     "compare",
@@ -95,6 +126,7 @@ __all__ = [
     "read",
     "resume",
     "train",
+    "transcribe",
 ]
 
 

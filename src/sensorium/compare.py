@@ -19,6 +19,7 @@ from sensorium.core.errors import PartError
 from sensorium.core.schema import Schema
 from sensorium.core.seed import numpy_generator
 from sensorium.data.table import Table
+from sensorium.encoders.encoder import is_frozen
 from sensorium.evaluate.alterations import altered
 from sensorium.evaluate.baseline import baseline, targets_of
 from sensorium.evaluate.bench import referee_for
@@ -179,11 +180,15 @@ def part_of(model: Model, columns: Collection[str]) -> Model:
     frozen = {name for name, part in model.encoders.items() if part.frozen is not None}
     states = description["states"].items()
     description["states"] = {name: state for name, state in states if name in frozen}
+    kept = {n: w for n, w in model.task.state_dict().items() if is_frozen(model.task)(n)}
+    if not kept:
+        description.pop("task_state", None)
     part = assemble(Preprocess(schema, steps, model.prep.damaged), description, _classes(model))
     for name, encoder in part.encoders.items():
         own, whole = encoder.frozen, model.encoders[name].frozen
         if own is not None and whole is not None:  # what is frozen is what it was, not made anew
             own.load_state_dict(whole.state_dict())
+    part.task.load_state_dict(kept, strict=False)
     return part
 
 

@@ -71,7 +71,7 @@ def test_a_pretrained_encoder_is_named_by_its_folder(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--task", "draw"], "known is 'align'"),
+        (["--task", "draw"], "'draw' is none"),
         (["--task", "align"], "at least two columns"),
         (["--target", "mood", "--encoder", "review"], "write NAME=FOLDER"),
         (["--target", "mood", "--quality", "great"], "'great'"),

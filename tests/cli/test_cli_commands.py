@@ -12,7 +12,7 @@ import sensorium
 from mixed_table import Mixed
 from sensorium.cli.main import app, main
 from sensorium.config import load_plan
-from sensorium.core.errors import PlanError, SchemaError, TableError
+from sensorium.core.errors import PartError, PlanError, SchemaError, TableError
 
 FAST = ["--epochs", "2", "--minutes", "0.2", "--quiet", "--seed", "1"]
 INPUTS = ["--inputs", "photo,clip,review,price"]
@@ -107,11 +107,15 @@ def test_resume_refuses_a_table_that_changed(make_mixed: object, tmp_path: Path)
         run("resume", str(out))
 
 
+@pytest.mark.parametrize("store", ["sqlite", "lancedb"])
 def test_index_and_search_find_rows(
-    fitted: tuple[Path, str], mixed_faulty: Mixed, tmp_path: Path
+    fitted: tuple[Path, str], mixed_faulty: Mixed, tmp_path: Path, store: str
 ) -> None:
+    if store == "lancedb":
+        pytest.importorskip("lancedb")
     out, table = str(tmp_path / "index"), str(mixed_faulty.csv)
-    said = run("index", str(fitted[0]), table, "--out", out)
+    said = run("index", str(fitted[0]), table, "--out", out, "--store", store)
+    assert (tmp_path / "index" / "ledger.jsonl").is_file()
     assert f"48 rows in {out}; every vector is compared" in said
     assert f"{len(mixed_faulty.damaged)} damaged cells" in said
     found = list(csv.DictReader(run("search", out, "安静", "--where", "price < 11").splitlines()))
@@ -135,6 +139,10 @@ def test_index_and_search_find_rows(
         run("search", out, "quiet", "--duplicates", "0.9")
     with pytest.raises(PlanError, match="leave them out"):
         run("index", str(fitted[0]), table, "--out", out, "--update", "--column", "photo")
+    with pytest.raises(PlanError, match="leave them out"):
+        run("index", str(fitted[0]), table, "--out", out, "--update", "--store", store)
+    with pytest.raises(PartError, match="no store 'lance'"):
+        run("index", str(fitted[0]), table, "--out", out + "2", "--store", "lance")
 
 
 def test_search_shows_columns_of_any_name_and_form(

@@ -22,6 +22,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ResNet": {"stages": (4, 8)},
     "SeriesCNN": {"features": 8},
     "Spectrogram": {"stages": (4, 8), "mels": 16},
+    "Speech": {"depth": 1, "channels": 4, "mels": 16},
     "ViT": {"depth": 1},
 }
 LAYOUTS = {

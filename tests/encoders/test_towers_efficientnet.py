@@ -157,3 +157,13 @@ def test_published_weights_give_the_figures_of_the_reference_implementation() ->
     wanted = {113: 5.6684, 328: 5.1627, 915: 4.7070, 761: 4.6551, 949: 4.4550, 1279: 0.290778}
     assert {i: found[i].item() for i in wanted} == pytest.approx(wanted, abs=1e-4)
     assert found.norm().item() == pytest.approx(21.454082, abs=1e-4)
+
+
+def test_tuning_keeps_the_statistics_of_pretraining(folder: Path) -> None:
+    encoder = ready(Pretrained(str(folder), width=8, unfreeze_last=1), LAYOUT)
+    column = pictures(16)
+    before = {name: held.clone() for name, held in encoder.tower.named_buffers()}
+    encoder.train()(column)
+    assert any("running_mean" in name for name in before)
+    assert all(torch.equal(held, before[name]) for name, held in encoder.tower.named_buffers())
+    assert all(weight.requires_grad for weight in encoder.tower.network.head.parameters())

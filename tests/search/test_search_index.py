@@ -13,7 +13,7 @@ import sensorium as sm
 from sensorium import encoders, fusion
 from sensorium.core.errors import ArtifactError, ExtraError, PartError, TableError
 from sensorium.core.faults import Ledger
-from sensorium.search import Index, storage
+from sensorium.search import Index, lance_tables, storage
 
 INPUTS = {"photo": sm.Image(size=24), "review": sm.Text(max_tokens=16), "price": sm.Number()}
 
@@ -36,9 +36,17 @@ def table(mixed: Any) -> sm.Table:
     return sm.read(mixed.csv)
 
 
+@pytest.fixture(params=["sqlite", "lancedb"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Name the stores; whatever keeps the rows, the index is the same."""
+    if request.param == "lancedb":
+        pytest.importorskip("lancedb")
+    return str(request.param)
+
+
 @pytest.fixture
-def index(model: sm.Model, table: sm.Table, tmp_path: Path) -> Index:
-    return Index.of(model, table, out=tmp_path / "index")
+def index(model: sm.Model, table: sm.Table, tmp_path: Path, store: str) -> Index:
+    return Index.of(model, table, out=tmp_path / "index", store=store)
 
 
 def keys(hits: list[Any]) -> list[str]:
@@ -49,8 +57,10 @@ def keys(hits: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("column", [None, "photo", "review"])
-def test_every_row_finds_itself_first(model: sm.Model, table: sm.Table, column: Any) -> None:
-    index = Index.of(model, table, column=column)
+def test_every_row_finds_itself_first(
+    model: sm.Model, table: sm.Table, column: Any, store: str
+) -> None:
+    index = Index.of(model, table, column=column, store=store)
     rows = list(table.with_schema(model.schema, partial=True))
     for number in (0, 7, 31):
         names = model.names if column is None else (column,)
@@ -60,8 +70,10 @@ def test_every_row_finds_itself_first(model: sm.Model, table: sm.Table, column: 
         assert best[0].score >= best[1].score
 
 
-def test_scores_are_the_cosines_of_the_models_own_vectors(model: sm.Model, table: sm.Table) -> None:
-    index = Index.of(model, table, column="photo")
+def test_scores_are_the_cosines_of_the_models_own_vectors(
+    model: sm.Model, table: sm.Table, store: str
+) -> None:
+    index = Index.of(model, table, column="photo", store=store)
     rows = list(table.with_schema(model.schema, partial=True))
     vectors = model.embed(*rows, column="photo")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -122,18 +134,20 @@ def test_near_duplicates_are_all_pairs_above_the_least(index: Index, model: sm.M
     assert all(pair.first != pair.second for pair in pairs)
 
 
-def test_numbers_are_compared_as_numbers_however_they_are_written(model: sm.Model) -> None:
+def test_numbers_are_compared_as_numbers_however_they_are_written(
+    model: sm.Model, store: str
+) -> None:
     rows = [{"id": "a", "price": "9"}, {"id": "b", "price": "1,100"}, {"id": "c", "price": "dear"}]
-    index = Index.of(model, sm.read(rows))
+    index = Index.of(model, sm.read(rows), store=store)
     assert keys(index.search({"price": 9}, where="price < 100")) == ["0"]
     assert keys(index.search({"price": 9}, where="id = 'b' AND price > 1000")) == ["1"]
 
 
-def test_cells_of_every_sort_are_kept_or_say_nothing(model: sm.Model) -> None:
+def test_cells_of_every_sort_are_kept_or_say_nothing(model: sm.Model, store: str) -> None:
     many = {"id": 2**63, "key": "k", "place": 1, "it's \"it\"": 5, "tags": ["a", "b"],
             "array": np.zeros(3), "when": dt.timedelta(days=1), "raw": b"\x00",
             "price": 3.0}  # fmt: skip
-    index = Index.of(model, sm.read([many, {**many, "place": 2}]))
+    index = Index.of(model, sm.read([many, {**many, "place": 2}]), store=store)
     hit = index.search({"price": 3.0}, where='place = 2 AND "it\'s ""it""" = 5')[0]
     assert hit.key == "1"
     assert hit.row == {**many, "place": 2, "id": str(2**63), "tags": '["a", "b"]', "array": None,
@@ -152,12 +166,12 @@ def test_an_index_opens_again_as_it_was(index: Index, model: sm.Model) -> None:
 
 
 def test_rows_are_added_updated_and_deleted(
-    model: sm.Model, table: sm.Table, tmp_path: Path
+    model: sm.Model, table: sm.Table, tmp_path: Path, store: str
 ) -> None:
     rows = [dict(row, name=f"r{n}") for n, row in enumerate(table)]
     rows[42]["review"] = "a zebra crossing"
     named = sm.read(rows).with_folder(table.folder)
-    index = Index.of(model, named.slice(0, 40), key="name", out=tmp_path / "index")
+    index = Index.of(model, named.slice(0, 40), key="name", out=tmp_path / "index", store=store)
     index.add(named.slice(40, 44))
     assert len(index) == 44
     assert keys(index.search(words="zebra", top=1)) == ["r42"]
@@ -226,14 +240,17 @@ def test_another_reader_sees_what_was_committed(index: Index) -> None:
 
 
 def test_a_change_that_fails_changes_nothing(
-    index: Index, table: sm.Table, monkeypatch: Any
+    index: Index, table: sm.Table, monkeypatch: Any, store: str
 ) -> None:
     before = keys(index.search({"price": 3.0}, top=100))
 
-    def broken(_: Any) -> None:
+    def broken(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(index._records, "note", broken)
+    if store == "sqlite":
+        monkeypatch.setattr(index._store.records, "note", broken)
+    else:
+        monkeypatch.setattr(lance_tables, "lines", broken)
     with pytest.raises(OSError, match="disk full"):
         index.add(table.slice(0, 5))
     monkeypatch.undo()
@@ -244,18 +261,19 @@ def test_a_change_that_fails_changes_nothing(
 
 
 def test_two_writers_do_not_step_on_each_other(
-    model: sm.Model, table: sm.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: sm.Model, table: sm.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     monkeypatch.setattr(storage, "LEFT", 10)
-    first = Index.of(model, table.slice(0, 20), out=tmp_path / "index")
+    first = Index.of(model, table.slice(0, 20), out=tmp_path / "index", store=store)
     second = Index.open(first.folder)
     first.add(table.slice(20, 24))
     second.add(table.slice(24, 28))
     assert keys(first.search(words="27", top=1)) is not None
     assert len(first.search({"price": 3.0}, top=100)) == 28, "sees what the other wrote"
     second.delete(where="price > 5")
-    assert [file.name for file in first.folder.glob("vectors-*")] == ["vectors-1.f32"]
-    first._storage._forget()
+    if store == "sqlite":
+        assert [file.name for file in first.folder.glob("vectors-*")] == ["vectors-1.f32"]
+        first._store._forget()
     left = len(first)
     assert len(first.search({"price": 3.0}, top=100)) == left == len(second)
     first.add(table.slice(28, 32))
@@ -264,11 +282,11 @@ def test_two_writers_do_not_step_on_each_other(
 
 
 def test_a_key_that_was_deleted_is_not_another_rows(
-    model: sm.Model, table: sm.Table, tmp_path: Path
+    model: sm.Model, table: sm.Table, tmp_path: Path, store: str
 ) -> None:
     rows = [dict(row, name=f"r{n}") for n, row in enumerate(table)]
     named = sm.read(rows).with_folder(table.folder)
-    first = Index.of(model, named.slice(0, 12), key="name", out=tmp_path / "index")
+    first = Index.of(model, named.slice(0, 12), key="name", out=tmp_path / "index", store=store)
     second = Index.open(first.folder)
     second.delete("r11")
     second.add(named.slice(12, 13))
@@ -280,14 +298,14 @@ def test_a_key_that_was_deleted_is_not_another_rows(
 
 def test_a_row_that_goes_during_a_search_is_left_out(index: Index, monkeypatch: Any) -> None:
     best = keys(index.search({"price": 3.0}, top=3))
-    rows = type(index._records).rows
+    rows = type(index._store).rows
     other = Index.open(index.folder)
 
-    def late(records: Any, ids: Any) -> Any:
+    def late(store: Any, ids: Any) -> Any:
         other.delete(best[:1])
-        return rows(records, ids)
+        return rows(store, ids)
 
-    monkeypatch.setattr(type(index._records), "rows", late)
+    monkeypatch.setattr(type(index._store), "rows", late)
     assert keys(index.search({"price": 3.0}, top=3)) == best[1:]
 
 
@@ -295,11 +313,11 @@ def test_a_row_that_goes_during_a_search_is_left_out(index: Index, monkeypatch: 
 
 
 def test_rows_without_the_cell_are_found_by_words_alone(
-    model: sm.Model, make_mixed: Callable[..., Any]
+    model: sm.Model, make_mixed: Callable[..., Any], store: str
 ) -> None:
     made = make_mixed(rows=24, missing=12, damaged=6)
     ledger = Ledger()
-    index = Index.of(model, sm.read(made.csv), column="photo", ledger=ledger)
+    index = Index.of(model, sm.read(made.csv), column="photo", ledger=ledger, store=store)
     assert {fault.column for fault in ledger} <= {"photo", "price"}
     bare = {n for n, name in (*made.missing, *made.damaged) if name == "photo"}
     assert bare
@@ -316,7 +334,7 @@ def test_rows_without_the_cell_are_found_by_words_alone(
         ('"PRIÇE" < 3', "no such column: PRIÇE"),
         ("price <", "syntax error|incomplete"),
         ("1; DROP TABLE cells", "cannot be used"),
-        ("price IN (SELECT value FROM facts)", "prohibited|not authorized"),
+        ("price IN (SELECT value FROM facts)", "prohibited|not authorized|no such table"),
         ("load_extension('x')", "cannot be used"),
     ],
 )
@@ -326,8 +344,10 @@ def test_conditions_read_cells_and_nothing_else(index: Index, condition: str, sa
     assert len(index) == 48
 
 
-def test_queries_that_cannot_be_say_why(model: sm.Model, table: sm.Table, tmp_path: Path) -> None:
-    index = Index.of(model, table, column="photo")
+def test_queries_that_cannot_be_say_why(
+    model: sm.Model, table: sm.Table, tmp_path: Path, store: str
+) -> None:
+    index = Index.of(model, table, column="photo", store=store)
     with pytest.raises(PartError, match=r"(?s)vectors of 'photo'.*'caption'"):
         index.search(caption="a dog")
     with pytest.raises(PartError, match="nothing to search for"):
@@ -337,7 +357,7 @@ def test_queries_that_cannot_be_say_why(model: sm.Model, table: sm.Table, tmp_pa
     with pytest.raises(TableError, match="'photo' is missing"):
         index.search(photo=None)
     with pytest.raises(PartError, match=r"no input 'photos'.*did you mean 'photo'"):
-        Index.of(model, table, column="photos")
+        Index.of(model, table, column="photos", store=store)
 
 
 def test_an_index_of_another_model_is_refused(index: Index, mixed: Any, model: sm.Model) -> None:
@@ -351,31 +371,46 @@ def test_an_index_of_another_model_is_refused(index: Index, mixed: Any, model: s
         Index.open(index.folder, model=other)
 
 
-def test_folders_that_are_no_index_are_refused(index: Index, model: sm.Model, table: sm.Table,
-                                               tmp_path: Path) -> None:  # fmt: skip
+def test_folders_that_are_no_index_are_refused(
+    index: Index, model: sm.Model, table: sm.Table, tmp_path: Path, store: str
+) -> None:
     with pytest.raises(ArtifactError, match="is no index"):
         Index.open(tmp_path / "nowhere")
     with pytest.raises(ArtifactError, match="is taken"):
-        Index.of(model, table, out=index.folder)
-    (index.folder / "records.sqlite").write_bytes(b"no base" * 100)
+        Index.of(model, table, out=index.folder, store=store)
+    with pytest.raises(PartError, match=r"no store 'lance'.*did you mean 'lancedb'"):
+        Index.of(model, table, store="lance")
+
+
+def test_records_that_were_changed_are_refused(
+    model: sm.Model, table: sm.Table, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    Index.of(model, table, out=folder)
+    (folder / "records.sqlite").write_bytes(b"no base" * 100)
     with pytest.raises(ArtifactError, match="not the records of an index"):
-        Index.open(index.folder)
+        Index.open(folder)
+    (folder / "index.json").write_text("[]")
+    with pytest.raises(ArtifactError, match="has format 'torn'"):
+        Index.open(folder)
+    with pytest.raises(PartError, match="s3://bucket/index needs store='lancedb'"):
+        Index.of(model, table, out="s3://bucket/index")
 
 
-def test_keys_must_name_rows(model: sm.Model, table: sm.Table, tmp_path: Path) -> None:
+def test_keys_must_name_rows(model: sm.Model, table: sm.Table, tmp_path: Path, store: str) -> None:
     rows = [dict(row, name=name) for row, name in zip(table, ["a", None, "a", "b"], strict=False)]
     with pytest.raises(TableError, match=r"(?s)row 1: no key.*row 2: the key 'a' of row 0 again"):
-        Index.of(model, sm.read(rows), key="name", out=tmp_path / "x")
+        Index.of(model, sm.read(rows), key="name", out=tmp_path / "x", store=store)
     assert not (tmp_path / "x").exists()
     with pytest.raises(TableError, match=r"no column 'nam'.*did you mean 'name'"):
-        Index.of(model, sm.read(rows), key="nam")
+        Index.of(model, sm.read(rows), key="nam", store=store)
     with pytest.raises(TableError, match="differ only in case"):
-        Index.of(model, sm.read([{"price": 1.0, "Price": 2.0}]))
+        Index.of(model, sm.read([{"price": 1.0, "Price": 2.0}]), store=store)
     with pytest.raises(TableError, match="column 'sensorium row' of its own"):
-        Index.of(model, sm.read([{"price": 1.0, "Sensorium Row": 2}]))
+        Index.of(model, sm.read([{"price": 1.0, "Sensorium Row": 2}]), store=store)
     with pytest.raises(PartError, match="top must be at least 1"):
-        Index.of(model, table).search({"price": 1.0}, top=0)
-    whole = Index.of(model, table)
+        Index.of(model, table, store=store).search({"price": 1.0}, top=0)
+    whole = Index.of(model, table, store=store)
     with pytest.raises(TableError, match=r"(?s)lacks columns of the index.*'clip'"):
         whole.add(sm.read([{"price": 1.0}]))
 
@@ -383,9 +418,11 @@ def test_keys_must_name_rows(model: sm.Model, table: sm.Table, tmp_path: Path) -
 # --- the page ---------------------------------------------------------------------------------
 
 
-def test_the_sheet_shows_pictures_and_escapes_words(model: sm.Model, table: sm.Table) -> None:
+def test_the_sheet_shows_pictures_and_escapes_words(
+    model: sm.Model, table: sm.Table, store: str
+) -> None:
     rows = [dict(row, note="<script>alert(1)</script>") for row in table.slice(0, 4)]
-    index = Index.of(model, sm.read(rows).with_folder(table.folder))
+    index = Index.of(model, sm.read(rows).with_folder(table.folder), store=store)
     page = index.sheet(index.search({"price": 1.0}), "price & more")
     assert page.count('<img src="data:image/png;base64,') == 4
     assert "price &amp; more" in page

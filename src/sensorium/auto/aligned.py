@@ -42,12 +42,13 @@ def paired(table: Table, columns: tuple[str, ...], group: str | None) -> Pairs:
         table = table.explode(name)
         each = len(table) / max(before, 1)
         reasons.append(f"{name}: lists, {each:.1f} items each, every item a row of its own")
-    if group is None and (group := _recurring(table, columns)):
+    if group is None and (group := recurring(table, columns)):
         reasons.append(f"split: rows of one {group} stay together, for its cells recur")
     return Pairs(table, group, tuple(reasons), lists)
 
 
-def _recurring(table: Table, columns: tuple[str, ...]) -> str | None:
+def recurring(table: Table, columns: tuple[str, ...]) -> str | None:
+    """Find the column whose equal cells recur most; None where none does."""
     counts = {}
     for name in columns:
         if name in table:

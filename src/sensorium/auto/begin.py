@@ -12,6 +12,7 @@ from sensorium.auto.finish import finish
 from sensorium.auto.giants import Quality, starters
 from sensorium.auto.parts import Parts, Ways, split_parts
 from sensorium.auto.record import START, Record, command_line
+from sensorium.auto.worded import kinds_for, worded
 from sensorium.core.errors import PlanError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
@@ -90,25 +91,26 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     targets = _targets(target, task, schema)
     aligned = task.columns if task else ()
     pairs = paired(read(source), aligned, group or (schema.group if schema else None))
+    given = kinds if schema is None else schema.fields
     if schema is None:
         schema = infer(
-            pairs.table, targets=targets, inputs=inputs or aligned or None, kinds=kinds,
-            group=pairs.group,
+            pairs.table, targets=targets, inputs=inputs or aligned or None,
+            kinds=kinds_for(task, kinds), group=pairs.group,
         ).schema  # fmt: skip
         if time and time not in (kinds or {}):
             schema = _without_trend(schema, time)
+    words = worded(schema, task, pairs.table, given)
+    schema, task = words.schema, words.task
     others = (
         None if extra is None else exploded(read(extra), pairs.lists).with_schema(schema)
         for extra in (valid, test)
     )
-    ways = Ways(split, pairs.group, time, seed)
+    ways = Ways(split, pairs.group or words.group, time, seed)
     parts = split_parts(pairs.table.with_schema(schema), schema, ways, *others)
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
     encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
-    found, told = starters(
-        schema, quality, width_of(task, encoders, fusion), aligned=bool(aligned), given=encoders
-    )
+    found, told = starters(schema, quality, width_of(task, encoders, fusion), task, encoders)
     choice = choose(
         schema, len(parts.train), minutes=minutes, task=task, encoders={**found, **encoders},
         fusion=fusion, plan=plan, seed=seed,
@@ -116,7 +118,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     if epochs is not None:
         choice = dataclasses.replace(choice, plan=dataclasses.replace(choice.plan, epochs=epochs))
     parts = parts.with_schema(choice.schema)
-    reasons = (*pairs.reasons, *unseen, *told, *choice.reasons)
+    reasons = (*pairs.reasons, *words.reasons, *unseen, *told, *choice.reasons)
     sources = tuple(_path(s) for s in (source, valid, test))
     record = Record(
         sources, parts.fingerprints, choice.plan, reasons, command_line(), parts.how, ways,

@@ -12,21 +12,24 @@ from sensorium.auto.rules import (
     encoder_for,
     fusion_for,
     is_on_features,
+    is_tuned,
     mean_fusion,
     on_features,
+    on_tuned,
     plan_for,
     task_for,
+    written_plan,
 )
 from sensorium.core.describe import represent
-from sensorium.core.schema import Schema
+from sensorium.core.schema import Schema, Text
 from sensorium.encoders import Encoder
 from sensorium.fusion import Fusion
 from sensorium.tasks import Task
 from sensorium.train import Plan
 
 WIDTH = 64
-ALIGNED = 512
-"""The width of a space that columns share."""
+ALIGNED, WRITTEN = 512, 128
+"""The width of a space that columns share, and of what words are written from."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +81,27 @@ def choose(
     width = width_of(task, encoders, fusion)
     for name, field in schema.inputs.items():
         if name not in encoders:
-            encoders[name], why = encoder_for(field, schema, rows, width)
+            encoders[name], why = encoder_for(field, schema, rows, width, task)
             reasons.append(f"{name}: {represent(encoders[name])}, {why}")
     schema = _suited(schema, encoders)
     frozen = [name for name, part in encoders.items() if is_on_features(part)]
     if fusion is None:
-        plain = frozen if len(schema.inputs) == 1 else task is not None and task.columns
+        written = task is not None and Text in task.wanted.values()
+        plain = frozen or written if len(schema.inputs) == 1 else task is not None and task.columns
         fusion, why = mean_fusion(width) if plain else fusion_for(schema, rows, width)
         reasons.append(f"fusion: {type(fusion).__name__}, {why}")
     if task is None:
         task, why = task_for(schema, rows)
         reasons.append(f"task: {why}")
     if plan is None:
-        make = aligned_plan if task.columns else plan_for
+        written = Text in task.wanted.values()
+        make = aligned_plan if task.columns else written_plan if written else plan_for
         plan, why = make(schema, rows, minutes, seed)
-        if frozen and not task.columns:
+        if frozen and not task.columns and not written:
             plan, why = on_features(plan, schema, frozen, rows)
+        tuned = [name for name, part in encoders.items() if is_tuned(part)]
+        if tuned and not task.columns:
+            plan, why = on_tuned(plan, schema, tuned, rows)
         reasons.append(f"plan: {why}")
     return Choice(schema, encoders, fusion, task, plan, tuple(reasons))
 
@@ -103,7 +111,10 @@ def width_of(
 ) -> int:
     """Give the width of the parts that the user chose, else the usual one."""
     given = (part.width for part in [*(encoders or {}).values(), fusion] if part)
-    return next(given, ALIGNED if task and task.columns else WIDTH)
+    usual = WIDTH
+    if task is not None:
+        usual = ALIGNED if task.columns else WRITTEN if Text in task.wanted.values() else WIDTH
+    return next(given, usual)
 
 
 def _suited(schema: Schema, encoders: Mapping[str, Encoder]) -> Schema:

@@ -28,12 +28,13 @@ from sensorium.encoders import (
     ResNet,
     SeriesCNN,
     Spectrogram,
+    Speech,
     TextCNN,
     Vectors,
 )
 from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear, Mean
 from sensorium.preprocess import AUGMENTATIONS
-from sensorium.tasks import Classify, Regress, Several, Tag, Task
+from sensorium.tasks import Classify, Regress, Several, Tag, Task, Transcribe
 from sensorium.train import Plan
 
 SHORT = 64
@@ -48,6 +49,9 @@ MANY = 5_000
 """From so many rows on, words and media are multiplied; of sounds, steps are of 64 rows."""
 SOUNDS = 3_000
 """So many sounds fill a wider network, if they are mixed with each other while it learns."""
+TUNED = 8
+"""A pretrained network is tuned for so many epochs at most."""
+MILD = {"flip", "crop"}
 FEW = 1_500
 """So few rows a network learns by heart: fewer weights, more changes, every column by itself."""
 
@@ -60,7 +64,9 @@ ENCODERS_BY_KIND: dict[str, tuple[type[Encoder], str]] = {
 }
 
 
-def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[Encoder, str]:
+def encoder_for(
+    field: Field, schema: Schema, rows: int, width: int, task: Task | None = None
+) -> tuple[Encoder, str]:
     """Choose the encoder of one column."""
     alone = len(schema.inputs) == 1
     if isinstance(field, Text):
@@ -68,7 +74,7 @@ def encoder_for(field: Field, schema: Schema, rows: int, width: int) -> tuple[En
     if field.kind == "image":
         return _for_image(rows, width, alone=alone)
     if field.kind == "audio":
-        return _for_audio(width, many=_is_many_sounds(schema, rows))
+        return _for_audio(width, many=_is_many_sounds(schema, rows), task=task)
     if isinstance(field, Series):
         return _for_series(field, rows, width)
     if field.kind == "number" and _is_held_out_by_time(schema):
@@ -86,7 +92,9 @@ def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
     return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
 
 
-def _for_audio(width: int, *, many: bool) -> tuple[Encoder, str]:
+def _for_audio(width: int, *, many: bool, task: Task | None) -> tuple[Encoder, str]:
+    if isinstance(task, Transcribe):
+        return Speech(width=width), "steps of 40 ms that hear what is before and behind them"
     if many:
         wide = Spectrogram(width=width, stages=(24, 48, 96), mels=40, mask_share=0.3)
         return wide, "many sounds: a residual network over the log-mel spectrogram, much hidden"
@@ -187,6 +195,8 @@ class Length(NamedTuple):
 
 
 TABLES = Length(40_000, 6, 40)
+WRITTEN = Length(30_000, 10, 50)
+WRITTEN_SOUNDS = Length(100_000, 20, 80)
 ON_FEATURES = Length(150_000, 20, 40)
 OTHERS = {
     "text": Length(40_000, 6, 20),
@@ -263,6 +273,22 @@ def is_on_features(encoder: Encoder) -> bool:
     return isinstance(encoder, Pretrained) and not (encoder.unfreeze_last or encoder.lora)
 
 
+def is_tuned(encoder: Encoder) -> bool:
+    """Tell whether an encoder trains some of a pretrained network."""
+    return isinstance(encoder, Pretrained) and bool(encoder.unfreeze_last or encoder.lora)
+
+
+def on_tuned(plan: Plan, schema: Schema, tuned: Sequence[str], rows: int) -> tuple[Plan, str]:
+    """Suit a plan to networks that know much: few epochs, 32 rows at a time, mild changes."""
+    kinds = {schema.inputs[name].kind for name in tuned}
+    augment = tuple(n for n in plan.augment if AUGMENTATIONS[n][0] not in kinds or n in MILD)
+    plan = replace(plan, epochs=min(plan.epochs, TUNED), rows_per_step=32, augment=augment)
+    return plan, (
+        f"up to {plan.epochs} epochs of {rows:,} rows, {plan.rows_per_step} at a time, in "
+        f"{plan.minutes:g} minutes; part of {' and '.join(tuned)} was pretrained"
+    )
+
+
 def on_features(plan: Plan, schema: Schema, frozen: Sequence[str], rows: int) -> tuple[Plan, str]:
     """Suit a plan to kept features: no views of their cells, and many epochs, which cost little."""
     kinds = {schema.inputs[name].kind for name in frozen}
@@ -291,4 +317,23 @@ def aligned_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[
         modality_dropout=0.0,
         seed=seed,
     )
+    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
+
+
+def written_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
+    """Choose epochs for words: each of them is a lesson, so rows suffice sooner."""
+    kinds = {field.kind for field in schema.inputs.values()}
+    length = WRITTEN_SOUNDS if kinds == {"audio"} else WRITTEN
+    epochs = max(length.fewest, min(length.most, round(length.seen / max(rows, 1))))
+    plan = Plan(
+        epochs=epochs,
+        minutes=minutes,
+        rows_per_step=32 if rows < MANY else 64,
+        rate=1e-3,
+        ema=0.99,
+        modality_dropout=0.0 if len(kinds) == 1 else 0.05,
+        augment=("speed", "noise") if kinds == {"audio"} else (),
+        seed=seed,
+    )
+    step = plan.rows_per_step
     return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"

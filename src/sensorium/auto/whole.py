@@ -1,4 +1,4 @@
-"""Whole pretrained models as models: CLIP, SigLIP and CLAP folders, ready to search and to tune."""
+"""Whole pretrained models as models: CLIP, SigLIP and CLAP search, Whisper, BLIP and kin write."""
 
 import math
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors import safe_open
 
+from sensorium.auto.writers import WRITING, Wishes, writer
 from sensorium.core.errors import PartError, all_at_once
 from sensorium.core.schema import Audio, Field, Image, Schema, Text
 from sensorium.encoders import Pretrained
@@ -30,18 +31,34 @@ SIGMOID = {"siglip", "siglip2"}
 
 
 def pretrained(
-    source: str, *, hub: bool = False, unfreeze_last: Any = 0, lora: int = 0, **columns: str
+    source: str,
+    *,
+    hub: bool = False,
+    unfreeze_last: Any = 0,
+    lora: int = 0,
+    prompt: str = "",
+    language: str = "",
+    max_tokens: int = 0,
+    **columns: str,
 ) -> Model:
-    """Load a pretrained model of two sides as a model of the task ``Align``.
+    """Load a whole pretrained model as a model of the task that fits.
 
-    It embeds, searches and tells classes by their names at once, and can be tuned with ``train``.
+    Models of two sides (CLIP, SigLIP, CLAP) become ``Align``: they embed, search and tell classes
+    by their names at once. Those that write become what they do: Whisper ``Transcribe``, BLIP and
+    TrOCR and Donut ``Caption``, LLaVA ``Answer``, T5 and BART ``Describe``. All can be evaluated,
+    tuned with ``train``, and saved, after which the source is not needed again.
 
     Args:
-        source: a folder of CLIP, SigLIP or CLAP, or a hub id.
+        source: a folder of one of these, or a hub id.
         hub: whether a hub id may be downloaded.
-        unfreeze_last: blocks of each side that training may change, or ``"all"``; 0 is none.
-        lora: the rank of adapters beside them; 0 is none.
-        columns: the column of each kind: ``pretrained(folder, image="photo", text="caption")``.
+        unfreeze_last: blocks that training may change, of each side, or of what reads in models
+            that write; ``"all"`` frees these whole. 0 is none.
+        lora: the rank of adapters beside both sides, or beside what writes; 0 is none.
+        prompt: of models that write, words with which it begins, or a question for all rows.
+        language: of Whisper, what is spoken: ``"en"``, ``"zh"``.
+        max_tokens: of models that write, the most tokens; 0 takes all that it can.
+        columns: the column of each kind: ``pretrained(folder, image="photo", text="caption")``, or
+            with what is written, ``pretrained(folder, audio="clip", target="text")``.
 
     Errors:
         PartError: the folder is none of these, or the kinds are not those that it reads.
@@ -49,15 +66,27 @@ def pretrained(
     folder = folder_of(source, hub=hub)
     config = config_of(folder)
     family = str(config["model_type"])
+    if family in WRITING:
+        wishes = Wishes(unfreeze_last, lora, prompt, language, max_tokens)
+        return writer(folder, config, columns, wishes)
     if family not in PAIRS:
-        msg = f"{source} is {family!r}; whole models known here are {', '.join(PAIRS)}"
+        known = ", ".join((*PAIRS, *WRITING))
+        msg = f"{source} is {family!r}; whole models known here are {known}"
         raise PartError(msg)
-    kinds = PAIRS[family]
-    if faults := _faults(kinds, columns):
+    if faults := _faults(PAIRS[family], columns):
         raise PartError(all_at_once(f"{source} cannot be made a model:", faults))
+    return _two_sided(folder, family, columns, {"unfreeze_last": unfreeze_last, "lora": lora})
+
+
+def _two_sided(
+    folder: Path, family: str, columns: Mapping[str, str], tuned: Mapping[str, Any]
+) -> Model:
+    """Make a model that brings two columns into one space."""
+    kinds = PAIRS[family]
     width = open_tower(str(folder), kinds[1]).summed
-    options: dict[str, Any] = {"unfreeze_last": unfreeze_last, "lora": lora, "project": False}
-    encoders = {columns[kind]: Pretrained(str(folder), width, **options) for kind in kinds}
+    encoders = {
+        columns[kind]: Pretrained(str(folder), width, project=False, **tuned) for kind in kinds
+    }
     fields = {columns[kind]: encoders[columns[kind]].suited(FIELDS[kind]()) for kind in kinds}
     steps = {name: step_for(field).fit([]) for name, field in fields.items()}
     task = Align(*fields, kind="sigmoid" if family in SIGMOID else "softmax", **_learned(folder))

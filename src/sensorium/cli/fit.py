@@ -64,7 +64,7 @@ def fit(
     from sensorium.store import limited
 
     settings = load_plan(plan).keywords() if plan else {}
-    aim = parsed_task(task, names(inputs)) or settings.get("task")
+    aim = parsed_task(task, names(inputs), target) or settings.get("task")
     planned = settings.get("encoders", {})
     width = width_of(aim, planned, settings.get("fusion"))
     own = parsed_encoders(encoder, width)

@@ -1,7 +1,7 @@
 """``sensorium index``: make the rows of a table searchable."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,17 +9,27 @@ from rich.progress import Progress
 
 from sensorium.cli.options import table_of
 
+if TYPE_CHECKING:
+    from sensorium.core.faults import Ledger
+    from sensorium.search import Index
+
 
 def index(
     model: Annotated[Path, typer.Argument(help="A model folder, or the folder of a fit.")],
     table: Annotated[str, typer.Argument(help="The rows to be found.")],
-    out: Annotated[Path, typer.Option(help="The folder of the index.")],
+    out: Annotated[
+        str, typer.Option(help="The folder of the index; for lancedb a URI will do: s3://...")
+    ],
     column: Annotated[
         str | None,
         typer.Option(help="Whose vectors to keep, such as photo. Default: all columns, fused."),
     ] = None,
     key: Annotated[
         str | None, typer.Option(help="A column that names each row. Default: the row's number.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="What keeps it: sqlite, or lancedb beyond one machine. Default: sqlite."),
     ] = None,
     approximate: Annotated[
         bool | None,
@@ -38,8 +48,10 @@ def index(
     from sensorium.model import load
     from sensorium.search import Index
 
-    if update and (column or key or approximate is not None):
-        raise PlanError("--update keeps the column, key and way of the index: leave them out")
+    if update and (column or key or store or approximate is not None):
+        raise PlanError(
+            "--update keeps the column, key, store and way of the index: leave them out"
+        )
     loaded = load(model_in(model))
     rows, ledger = table_of(table, loaded), Ledger()
     console = Console(stderr=True)
@@ -55,15 +67,20 @@ def index(
             change(rows, ledger=ledger, on_row=on_row)
         else:
             found = Index.of(
-                loaded, rows, column=column, key=key, out=out, approximate=approximate,
-                ledger=ledger, on_row=on_row,
+                loaded, rows, column=column, key=key, out=out, store=store or "sqlite",
+                approximate=approximate, ledger=ledger, on_row=on_row,
             )  # fmt: skip
+    _tell(found, ledger)
+
+
+def _tell(index: "Index", ledger: "Ledger") -> None:
     shown = Console(highlight=False)
     if len(ledger):
         shown.print(f"{len(ledger)} damaged cells:", style="yellow")
         shown.print(ledger.message(5), markup=False)
-        ledger.write(out / "ledger.jsonl")
+        if isinstance(index.folder, Path):
+            ledger.write(index.folder / "ledger.jsonl")
     way = "every vector is compared"
-    if found.recall is not None:
-        way = f"searched approximately: {found.recall:.1%} of the ten nearest are found"
-    shown.print(f"{len(found):,} rows in {out}; {way}", markup=False, soft_wrap=True)
+    if index.recall is not None:
+        way = f"searched approximately: {index.recall:.1%} of the ten nearest are found"
+    shown.print(f"{len(index):,} rows in {index.folder}; {way}", markup=False, soft_wrap=True)

@@ -31,8 +31,14 @@ Encoders = Annotated[
 ]
 TaskName = Annotated[
     str | None,
-    typer.Option("--task", help="align: one space for the --inputs. Default: by target."),
+    typer.Option(
+        "--task",
+        help="align (one space for the --inputs), caption, describe, answer, transcribe, keywords, "
+        "extract or command. Default: by target.",
+    ),
 ]
+WORDED = ("answer", "caption", "command", "describe", "extract", "keywords", "transcribe")
+"""Tasks that end in words, by the name of their class."""
 Quality = Annotated[
     str | None,
     typer.Option(help="fast: from these rows alone; good, best: on pretrained encoders."),
@@ -61,7 +67,9 @@ def parsed_encoders(pairs: list[str] | None, width: int) -> "dict[str, Encoder]"
     return found
 
 
-def parsed_task(name: str | None, inputs: list[str] | None) -> "Task | None":
+def parsed_task(
+    name: str | None, inputs: list[str] | None, targets: list[str] | None
+) -> "Task | None":
     """Turn ``--task`` into a task.
 
     Errors:
@@ -69,12 +77,26 @@ def parsed_task(name: str | None, inputs: list[str] | None) -> "Task | None":
     """
     if name is None:
         return None
-    if name != "align":
-        msg = f"--task {name!r}: known is 'align'; labels and numbers are told by --target"
-        raise PlanError(msg)
-    from sensorium.tasks import Align
+    from sensorium import tasks
 
-    return Align(*(inputs or ()))
+    if name == "align":
+        return tasks.Align(*(inputs or ()))
+    known = {part: getattr(tasks, part.capitalize()) for part in WORDED}
+    if name not in known:
+        told = nearest(name, ["align", *known])
+        msg = f"--task {name!r} is none{told}; labels and numbers are told by --target alone"
+        raise PlanError(msg)
+    if not targets:
+        msg = f"--task {name} needs the column to learn: --target NAME"
+        raise PlanError(msg)
+    first, *slots = targets
+    if name == "command":
+        return tasks.Command(first, slots[0] if len(slots) == 1 else slots or None)
+    if slots:
+        msg = f"--task {name} learns one column, found --target {', --target '.join(targets)}"
+        raise PlanError(msg)
+    task: Task = known[name](first)
+    return task
 
 
 def parsed_kinds(pairs: list[str] | None) -> dict[str, Field]:

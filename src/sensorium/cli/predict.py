@@ -10,11 +10,15 @@ from sensorium.cli.options import names, table_of, write_table
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A model folder, or the folder of a fit.")],
-    table: Annotated[str, typer.Argument(help="The rows to answer.")],
+    table: Annotated[
+        str, typer.Argument(help="The rows to answer; or a recording of any length, to transcribe.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="A .csv, .jsonl or .parquet file. Default: the screen.")
     ] = None,
-    scores: Annotated[bool, typer.Option(help="Add a column of probability a class.")] = False,
+    scores: Annotated[
+        bool, typer.Option(help="Add a column of probability a class; of a recording, each word.")
+    ] = False,
     classes: Annotated[
         str | None,
         typer.Option(help="Names joined by commas: an aligned model tells them by their words."),
@@ -31,18 +35,21 @@ def predict(
     ] = None,
 ) -> None:
     """Answer every row; beside each answer stands which of its cells were absent or damaged."""
+    from sensorium.auto.listen import answers_of, is_recording, transcribe
     from sensorium.cli.folders import model_in
     from sensorium.model import load
     from sensorium.search import ZeroShot
 
     loaded = load(model_in(model))
+    if is_recording(table):
+        return write_table(_said(transcribe(loaded, table), loaded.task, words=scores), out)
     rows = table_of(table, loaded)
     if classes is not None:
         if column is None:
             raise typer.BadParameter("name the column, --column NAME", param_hint="--classes")
         told = ZeroShot(loaded, column, names(classes) or (), by=by, templates=template or ["{}"])
         return write_table(_told(told, rows, scores=scores), out)
-    answers = loaded.answers(list(rows))
+    answers = answers_of(loaded, list(rows))
     return write_table(
         [
             _line(number, answer, _names(loaded.task), scores=scores)
@@ -50,6 +57,16 @@ def predict(
         ],
         out,
     )
+
+
+def _said(transcript: Any, task: Any, *, words: bool) -> list[dict[str, Any]]:
+    """Lay out what was said: in one line, or word by word."""
+    if words:
+        return [
+            {"word": w.text, "start": w.start, "end": w.end, "confidence": round(w.confidence, 3)}
+            for w in transcript.words
+        ]
+    return [{task.target: transcript.text, "status": "; ".join(transcript.notes) or "ok"}]
 
 
 def _names(task: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from sensorium.core.errors import PlanError
 
 
 def search(
-    index: Annotated[Path, typer.Argument(help="The folder of an index.")],
+    index: Annotated[str, typer.Argument(help="The folder of an index, or its URI.")],
     words: Annotated[str | None, typer.Argument(help="Words that the rows should hold.")] = None,
     like: Annotated[
         list[str] | None,

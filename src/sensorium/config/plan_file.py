@@ -21,12 +21,13 @@ from typing import Any, Literal
 from sensorium.config.values import Checked, check_call, check_part
 from sensorium.core.errors import PlanError, all_at_once, nearest
 from sensorium.core.schema import FIELDS, Field
+from sensorium.decoders import DECODERS
 from sensorium.encoders import ENCODERS, Encoder
 from sensorium.fusion import FUSIONS, Fusion
 from sensorium.tasks import TASKS, Task
 from sensorium.train import Plan
 
-PARTS: dict[str, type] = {**ENCODERS, **FUSIONS, **TASKS}
+PARTS: dict[str, type] = {**ENCODERS, **FUSIONS, **DECODERS, **TASKS}
 KINDS: dict[str, type[Field]] = {part.kind: part for part in FIELDS.values()}
 
 

@@ -50,7 +50,8 @@ class Column:
 
     Of a column that a frozen encoder went through already (``extracted``), whatever its kind:
     Float[batch time features]. ``identity``, where it was asked for, says which cells are the
-    same: cells of one number are.
+    same: cells of one number are. ``texts``, of a column of words: the words of each row as they
+    were read, of a target all those that would be right; () where there are none.
     """
 
     values: Shaped[Tensor, " batch *rest"]
@@ -58,6 +59,7 @@ class Column:
     present: Bool[Tensor, " batch"]
     extracted: bool = False
     identity: Int64[Tensor, " batch"] | None = None
+    texts: tuple[tuple[str, ...], ...] | None = None
 
     def to(self, device: torch.device | str) -> "Column":
         """Move to a device."""
@@ -65,7 +67,10 @@ class Column:
 
     def rows(self, index: Tensor) -> "Column":
         """Take some rows."""
-        return self._each(lambda x: x[index])
+        some = self._each(lambda x: x[index])
+        if self.texts is None:
+            return some
+        return replace(some, texts=tuple(self.texts[row] for row in index.tolist()))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Column":
         values, mask, present = map(change, (self.values, self.mask, self.present))
@@ -131,6 +136,7 @@ class Fused:
         present: which rows have which column.
         decide: late fusion only: (decisions of each part, their presence, ``"scores"`` for logits
             or ``"values"`` for numbers) -> the joint decision.
+        lengths: how many of the last ``tokens`` are each column's own, in their order.
     """
 
     pooled: Float[Tensor, " batch width"]
@@ -139,6 +145,17 @@ class Fused:
     parts: Mapping[str, Float[Tensor, " batch _"]] = field(default_factory=dict)
     present: Mapping[str, Bool[Tensor, " batch"]] = field(default_factory=dict)
     decide: Decide | None = None
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+    def own(self, name: str) -> Encoded:
+        """Give the tokens of one column, after all met."""
+        before = self.tokens.shape[1] - sum(self.lengths.values())
+        for column, length in self.lengths.items():
+            if column == name:
+                part = slice(before, before + length)
+                return Encoded(self.tokens[:, part], self.mask[:, part], self.present[name])
+            before += length
+        raise KeyError(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +166,10 @@ class Features:
         fused: the fused columns.
         outputs: raw outputs by target: logits [batch classes] or numbers [batch 1].
         alone: the same from each column alone, by column, then by target.
+        texts: by column, the words of each row that answers are made of; () where there are none.
     """
 
     fused: Fused
     outputs: Mapping[str, Tensor] = field(default_factory=dict)
     alone: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    texts: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)

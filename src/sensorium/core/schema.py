@@ -101,6 +101,8 @@ class Audio(Field):
         rate: samples a second that the model hears, Hz.
         seconds: longer sounds are cut to their middle.
         max_seconds: a sound whose header declares more is refused before it is decoded.
+        whole: for speech that is to be written down: sounds longer than ``seconds`` are refused
+            and not cut, and so are silent ones, in which nothing is said.
     """
 
     kind: ClassVar[str] = "audio"
@@ -108,6 +110,7 @@ class Audio(Field):
     rate: int = 16_000
     seconds: float = 4.0
     max_seconds: float = 3_600.0
+    whole: bool = False
 
     def _faults(self) -> list[str]:
         return self._at_least(1_000, "rate") + self._at_least(0.01, "seconds", "max_seconds")
@@ -196,9 +199,25 @@ class Vector(Field):
     kind: ClassVar[str] = "vector"
 
 
+@dataclass(frozen=True, slots=True)
+class Spans(Field):
+    """Labelled stretches of a text, such as the slots of a command. Targets only.
+
+    A cell is a list of ``{"label", "start", "end"}`` (characters, counted from 0; the end is one
+    past the last) or ``{"label", "text"}``, or a mapping from labels to texts, or any of those as
+    JSON. An empty list says that there is nothing to find.
+
+    Attributes:
+        text: the input column in which they lie; "" is the only one that holds text.
+    """
+
+    kind: ClassVar[str] = "spans"
+    text: str = ""
+
+
 FIELDS: dict[str, type[Field]] = {
     part.__name__: part
-    for part in (Text, Image, Audio, Number, Category, Flag, Date, Series, Vector)
+    for part in (Text, Image, Audio, Number, Category, Flag, Date, Series, Vector, Spans)
 }
 
 
@@ -222,6 +241,11 @@ class Schema:
             faults.append("inputs is empty: name at least one column")
         both = sorted(set(self.inputs) & set(self.targets))
         faults += [f"column {name!r} is both an input and a target" for name in both]
+        faults += [
+            f"column {name!r} holds spans, which a model can give but not read"
+            for name, kind in self.inputs.items()
+            if isinstance(kind, Spans)
+        ]
         for name, kind in {**self.inputs, **self.targets}.items():
             if not isinstance(kind, Field):
                 faults.append(f"column {name!r} needs a field such as Text(), found {kind!r}")

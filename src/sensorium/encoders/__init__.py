@@ -16,6 +16,7 @@ from sensorium.encoders.series_cnn import SeriesCNN
 from sensorium.encoders.series_gru import SeriesGRU
 from sensorium.encoders.series_transformer import SeriesTransformer
 from sensorium.encoders.spectrogram import Spectrogram
+from sensorium.encoders.speech import Speech
 from sensorium.encoders.text import TextTransformer
 from sensorium.encoders.text_cnn import TextCNN
 from sensorium.encoders.text_lstm import TextLSTM
@@ -42,6 +43,7 @@ __all__ = [
     "SeriesGRU",
     "SeriesTransformer",
     "Spectrogram",
+    "Speech",
     "TextCNN",
     "TextLSTM",
     "TextTransformer",
@@ -69,6 +71,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         SeriesGRU,
         SeriesTransformer,
         Spectrogram,
+        Speech,
         TextCNN,
         TextLSTM,
         TextTransformer,

@@ -86,15 +86,19 @@ class Encoder(nn.Module, ABC):
 
 
 def is_frozen(model: nn.Module) -> Callable[[str], bool]:
-    """Give a test of whether a tensor of the model's state lies in a frozen part."""
+    """Give a test of whether a tensor of the model's state lies in a frozen part.
+
+    Encoders and decoders say by ``frozen`` what of them is; adapters inside it are trained.
+    """
     prefixes = tuple(
         f"{name}.{inner}." if name else f"{inner}."
         for name, part in model.named_modules()
-        if isinstance(part, Encoder) and part.frozen is not None
+        if isinstance(own := getattr(part, "frozen", None), nn.Module)
         for inner, module in part.named_modules()
-        if module is part.frozen
+        if module is own
     )
-    return lambda name: name.startswith(prefixes)
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    return lambda name: name.startswith(prefixes) and name not in trained
 
 
 def _spread(some: Tensor, rows: Tensor, count: int) -> Tensor:

@@ -1,6 +1,5 @@
 """Any column by a pretrained network: frozen, with its last blocks free, in full, or with LoRA."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -8,14 +7,17 @@ import torch
 from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
-from sensorium.core.errors import ExtraError, PartError, all_at_once
+from sensorium.core.errors import PartError, all_at_once
 from sensorium.core.schema import Field
+from sensorium.encoders.adapters import add_lora
 from sensorium.encoders.encoder import Encoder, as_encoded
 from sensorium.encoders.towers import Tower, open_tower, remade_tower
 from sensorium.encoders.towers.text import pooled
+from sensorium.nn import BatchNorm
 
 KINDS = ("text", "image", "audio")
-POOLS = ("auto", "mean", "max", "first", "last", "none")
+NORMS = (BatchNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+POOLS = ("auto", "mean", "max", "first", "last", "none", "full")
 
 
 class Pretrained(Encoder):
@@ -31,7 +33,7 @@ class Pretrained(Encoder):
         self,
         source: str,
         width: int,
-        pool: Literal["auto", "mean", "max", "first", "last", "none"] = "auto",
+        pool: Literal["auto", "mean", "max", "first", "last", "none", "full"] = "auto",
         unfreeze_last: int | Literal["all"] = 0,
         lora: int = 0,
         pace: float | None = None,
@@ -46,8 +48,11 @@ class Pretrained(Encoder):
             source: a folder of ``transformers`` or ``sentence-transformers``, or a hub id.
             width: the common width.
             pool: one token a cell, as the network was trained (``"auto"``) or by the ``"mean"``,
-                ``"max"``, ``"first"`` or ``"last"`` of its tokens; ``"none"`` keeps them all.
-            unfreeze_last: so many blocks, from the last, are trained; ``"all"`` trains everything.
+                ``"max"``, ``"first"`` or ``"last"`` of its tokens; ``"none"`` keeps them all, and
+                ``"full"`` also what stands behind a cell's end, as the network's own decoder
+                sees it.
+            unfreeze_last: so many blocks, from the last, and what is behind them, are trained;
+                ``"all"`` trains everything.
             lora: the rank of low-rank adapters (Hu et al. 2021) beside every linear layer; 0
                 is none. The network's own weights stay as they are.
             pace: the rate of the network's weights beside the plan's; None takes 0.1 for adapters,
@@ -119,7 +124,7 @@ class Pretrained(Encoder):
             raise PartError(msg)
         self.tower.requires_grad_(requires_grad=self.unfreeze_last == "all")
         if self.lora:
-            _add_lora(self.tower, self.lora)
+            add_lora(self.tower, self.tower.blocks(), self.lora)
         elif self.unfreeze_last and self.unfreeze_last != "all":
             blocks = list(self.tower.blocks())
             if self.unfreeze_last > len(blocks):
@@ -130,6 +135,8 @@ class Pretrained(Encoder):
                 raise PartError(msg)
             for block in blocks[-self.unfreeze_last :]:
                 block.requires_grad_(requires_grad=True)
+            for weight in _after(self.tower, blocks):
+                weight.requires_grad = True
         size = self.tower.summed if self.pool == "auto" else self.tower.features
         if not self.project and size != self.width:
             msg = f"{self.source} gives vectors of {size}, the width is {self.width}: width={size}"
@@ -144,10 +151,18 @@ class Pretrained(Encoder):
         return None if self.unfreeze_last or self.lora else getattr(self, "tower", None)
 
     def train(self, mode: bool = True) -> "Pretrained":  # noqa: FBT001, FBT002  torch's own form
-        """Keep a frozen network as it is in use: no dropout, no moving statistics."""
+        """Keep a frozen network as it is in use: no dropout; and any as it was normalised.
+
+        Batch norms keep the statistics of the rows that the network was pretrained on. With those
+        of small batches in their place, a tuned network fell below the frozen one.
+        """
         super().train(mode)
         if self.frozen is not None:
             self.tower.eval()
+        elif "tower" in self._modules:
+            for part in self.tower.modules():
+                if isinstance(part, NORMS):
+                    part.eval()
         return self
 
     def extract(self, column: Column) -> Column:
@@ -161,6 +176,8 @@ class Pretrained(Encoder):
     def _run(self, column: Column) -> Encoded:
         if self.pool == "none":
             return self.tower.tokens(column)
+        if self.pool == "full":
+            return self.tower.everything(column)
         if self.pool == "auto":
             vectors = self.tower.summary(column)
         else:
@@ -203,24 +220,3 @@ def _after(tower: Tower, blocks: list[nn.Module]) -> list[nn.Parameter]:
     inside = {id(w) for block in blocks for w in block.parameters()}
     last = max((n for n, w in enumerate(weights) if id(w) in inside), default=-1)
     return weights[last + 1 :]
-
-
-def _add_lora(tower: Tower, rank: int) -> None:
-    """Put low-rank adapters beside the linear layers of every block."""
-    try:
-        from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise ExtraError("peft", "pretrained", "lora") from error
-    names = {id(part): name for name, part in tower.named_modules()}
-    inside = [
-        names[id(part)]
-        for block in tower.blocks()
-        for part in block.modules()
-        if isinstance(part, nn.Linear)
-    ]
-    if not inside:
-        msg = f"{type(tower).__name__} has no linear layers in its blocks for lora to adapt"
-        raise PartError(msg)
-    exact = "|".join(re.escape(name) for name in inside)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=f"^({exact})$")
-    inject_adapter_in_model(config, tower)

@@ -6,7 +6,7 @@ cells, because an encoder looks at nothing but its own column, row by row.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,19 @@ class Shuffled:
 
     def __call__(self, encoded: Columns, number: int) -> dict[str, Encoded]:
         """Shuffle the rows of these columns together."""
-        rows = len(next(iter(encoded.values())).present)
-        draw = generator(self.seed, "shuffle", *self.columns, self.repeat, number)
-        order = torch.randperm(rows, generator=draw)
+        order = self._order(len(next(iter(encoded.values())).present), number)
         return {n: dealt(e, order) if n in self.columns else e for n, e in encoded.items()}
+
+    def texts(self, batch: Batch, number: int, names: Sequence[str]) -> Batch:
+        """Deal the words of these columns alike, for tasks that read them as they stand."""
+        mine = [name for name in names if name in self.columns]
+        order = self._order(len(batch), number)
+        columns = {name: batch.columns[name].rows(order) for name in mine}
+        return replace(batch, columns={**batch.columns, **columns})
+
+    def _order(self, rows: int, number: int) -> Int[torch.Tensor, " rows"]:
+        draw = generator(self.seed, "shuffle", *self.columns, self.repeat, number)
+        return torch.randperm(rows, generator=draw)
 
 
 def absent(encoded: Encoded) -> Encoded:
@@ -104,8 +113,10 @@ def altered(
 def _decided(
     model: Model, batch: Batch, alterations: Mapping[Any, Alter], number: int
 ) -> list[tuple[Any, dict[str, Array]]]:
-    heads, encoded, answers = model.task.heads, model.encode(batch), []
+    encoded = model.encode(batch)
+    reads = model.task.reads
+    decided = []
     for name, alter in alterations.items():
-        outputs = model.conclude(alter(encoded, number), batch).outputs
-        answers.append((name, {target: h.decide(outputs[target]) for target, h in heads.items()}))
-    return answers
+        read = alter.texts(batch, number, reads) if isinstance(alter, Shuffled) else batch
+        decided.append((name, model.task.decided(model.conclude(alter(encoded, number), read))))
+    return decided

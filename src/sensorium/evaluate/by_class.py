@@ -77,8 +77,8 @@ def confusion_of(head: Head, truth: Array, decided: Array) -> Confusion | None:
 
 
 def class_scores(head: Head, truth: Array, decided: Array) -> tuple[ClassScore, ...]:
-    """Score each class or tag, in the order of ``head.names``; () for numbers."""
-    if head.form == "values":
+    """Score each class or tag, in the order of ``head.names``; () for numbers and texts."""
+    if not head.names:
         return ()
     counts = (_tag_counts if head.form == "tags" else _class_counts)(head, truth, decided)
     columns: list[Float[np.ndarray, " classes"]] = [precision(counts), recall(counts), f1(counts)]

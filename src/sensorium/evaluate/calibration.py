@@ -38,8 +38,8 @@ class Calibration:
 
 
 def calibration_of(head: Head, truth: Array, decided: Array) -> Calibration | None:
-    """Draw up the curve of a target with classes or tags; None for numbers."""
-    if head.form == "values":
+    """Draw up the curve of a target with classes or tags; None for numbers and texts."""
+    if not head.names:
         return None
     if head.form == "classes":
         right, stated = truth == decided.argmax(1), decided.max(1)

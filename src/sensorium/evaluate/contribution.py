@@ -81,7 +81,7 @@ def _loss(referee: Referee, whole: Mark, repeats: Sequence[Mark]) -> Interval:
 
 def _by_class(referee: Referee, fusion: Array, repeats: Sequence[Array]) -> dict[str, float]:
     head = referee.head
-    if head.form == "values":
+    if not head.names:
         return {}
     intact = _main(referee, fusion)
     lost: Float[np.ndarray, " classes"] = intact - np.mean(

@@ -10,16 +10,18 @@ from sensorium.core.faults import RowId
 from sensorium.data.table import Table
 from sensorium.evaluate.by_class import NEVER_SEEN
 from sensorium.evaluate.intervals import number
+from sensorium.evaluate.looking import Senses, senses
 from sensorium.evaluate.outcome import Judged, Outcome
 from sensorium.model import Model
 from sensorium.preprocess import CellView, view_cell
-from sensorium.tasks.head import Array, Head
+from sensorium.tasks.head import OBJECTS, Array, Head, as_rows
 
 One = Any
 """The truth or answer of one row: a number, or Array[classes]."""
 
 WORST = 6
 TYPICAL = 3
+BEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,10 @@ class Example:
     Attributes:
         row: the row's id.
         truth, answer: in words.
-        right: whether they are the same (classes and tags); False for numbers.
-        error: how wrong the answer is: log loss, or absolute error.
+        right: whether they are the same (classes, tags and texts); False for numbers.
+        error: how wrong the answer is: log loss, absolute error, or words that are not shared.
         cells: the row's input cells.
+        senses: what the model looked at and heard while it wrote, for texts.
     """
 
     row: RowId
@@ -40,14 +43,22 @@ class Example:
     right: bool
     error: float
     cells: tuple[CellView, ...]
+    senses: Senses = Senses()
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The rows with the largest errors, largest first, and those next to the median error."""
+    """Rows that show what the model can do and what it cannot.
+
+    Attributes:
+        worst: the rows with the largest errors, largest first.
+        typical: those next to the median error.
+        best: of texts, those with the smallest errors.
+    """
 
     worst: tuple[Example, ...]
     typical: tuple[Example, ...]
+    best: tuple[Example, ...] = ()
 
 
 def examples(model: Model, table: Table, outcome: Outcome, target: str) -> Examples:
@@ -58,7 +69,12 @@ def examples(model: Model, table: Table, outcome: Outcome, target: str) -> Examp
     middle = max(0, (len(order) - TYPICAL) // 2)
     place_of: dict[RowId, int] = {row: place for place, row in enumerate(table.row_ids)}
     show = _Show(model, table, outcome, judged, errors, place_of)
-    return Examples(tuple(show(order[:WORST])), tuple(show(order[max(WORST, middle) :][:TYPICAL])))
+    later = order[max(WORST, middle) + TYPICAL :] if judged.head.form in OBJECTS else order[:0]
+    return Examples(
+        worst=tuple(show(order[:WORST])),
+        typical=tuple(show(order[max(WORST, middle) :][:TYPICAL])),
+        best=tuple(show(later[::-1][:BEST])),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +101,7 @@ class _Show:
                     view_cell(self.model.prep, name, cells.get(name), row)
                     for name in self.model.names
                 ),
+                senses=senses(self.model, cells) if head.form == "texts" else Senses(),
             )
 
 
@@ -92,6 +109,10 @@ def truth_in_words(head: Head, truth: One) -> str:
     """Write the truth of one row."""
     if head.form == "values":
         return number(float(truth), 4)
+    if head.form == "texts":
+        return " | ".join(truth)
+    if head.form in OBJECTS:
+        return head.in_words(truth)
     if head.form == "tags":
         return ", ".join(n for n, yes in zip(head.names, truth, strict=True) if yes == 1) or "none"
     return head.names[int(truth)] if int(truth) < len(head.names) else NEVER_SEEN
@@ -99,6 +120,8 @@ def truth_in_words(head: Head, truth: One) -> str:
 
 def answer_in_words(head: Head, decided: One) -> str:
     """Write the answer to one row, with its probability where there is one."""
+    if head.form in OBJECTS:
+        return head.in_words(decided)
     answer = head.answers(decided[None])[0]
     if head.form == "values":
         return number(float(answer), 4)
@@ -113,4 +136,8 @@ def is_right(head: Head, truth: One, decided: One) -> bool:
         return int(head.chosen(decided[None])[0]) == int(truth)
     if head.form == "tags":
         return truth_in_words(head, truth) == answer_in_words(head, decided)
+    if head.form == "texts":
+        return str(decided) in truth
+    if head.form in OBJECTS:
+        return not head.errors(as_rows([truth]), as_rows([decided]))[0]
     return False

@@ -16,13 +16,15 @@ from sensorium.evaluate.baseline import Baseline
 from sensorium.evaluate.intervals import Interval, number
 from sensorium.evaluate.referee import Referee
 from sensorium.evaluate.words import count, listed, title
-from sensorium.tasks.head import Array
+from sensorium.tasks.head import OBJECTS, Array
 
 Role = Literal["baseline", "part", "pair", "late", "fusion"]
 Verdict = Literal["yes", "no", "unclear", "single"]
 
 FEWEST = 5
 """From fewer rows, or groups of rows, nothing can be told."""
+
+LATE = "the late average of the parts"
 
 MARGIN = 0.01
 """A gain below this (one point; of an error, one hundredth of it) is not worth the parts."""
@@ -57,7 +59,8 @@ class FusionHelp:
         rival: the score of that part.
         gain: by how much the fusion beats it, paired; above 0 is better, whatever the score.
         over_baseline: by how much the fusion beats the baseline, paired.
-        over_late: by how much it beats the late average of the parts, paired.
+        over_late: by how much it beats the late average of the parts, paired; None for texts, of
+            which there is no average.
         over_pairs: by how much it beats each pair that was tried, paired, by the pair's name.
     """
 
@@ -118,16 +121,16 @@ def fusion_help(
         )
     alone = {name: referee.mark(part.decided) for name, part in parts.items()}
     two = {name: referee.mark(decided) for name, decided in (pairs or {}).items()}
-    late = referee.mark(late_average(parts))
+    late = None if referee.head.form in OBJECTS else referee.mark(late_average(parts))
     best = max(alone, key=lambda name: referee.sign * alone[name].value)
     duel = _Duel(tuple(parts), best, score(alone[best]), score(whole), gain(whole, alone[best]))
     over_pairs = {name: gain(whole, mark) for name, mark in two.items()}
-    over_late = gain(whole, late)
+    over_late = None if late is None else gain(whole, late)
     verdict: Verdict = "unclear"
     rivals: dict[str, Interval] = {}
     if referee.resamples.units >= FEWEST:
         verdict = judge_gain(duel.gain, duel.rival.value, lower_is_better=referee.sign < 0)
-        rivals = {**over_pairs, "the late average of the parts": over_late}
+        rivals = {**over_pairs, **({LATE: over_late} if over_late else {})}
     return FusionHelp(
         score=referee.primary,
         lower_is_better=referee.sign < 0,
@@ -135,7 +138,7 @@ def fusion_help(
             first,
             *(Standing(f"{name} alone", "part", score(mark)) for name, mark in alone.items()),
             *(Standing(name, "pair", score(mark)) for name, mark in two.items()),
-            Standing("late average of the parts", "late", score(late)),
+            *([] if late is None else [Standing(LATE.removeprefix("the "), "late", score(late))]),
             Standing("fusion", "fusion", score(whole)),
         ),
         verdict=verdict,

@@ -124,13 +124,13 @@ def see(model: Model, batch: Batch) -> Outcome:
     """
     heads = getattr(model.task, "heads", None)
     if not heads:
-        msg = f"{type(model.task).__name__} has no heads; only labels and numbers can be scored"
+        msg = f"{type(model.task).__name__} has no heads; nothing of it can be scored"
         raise PartError(msg)
     features = model.features(batch)
     return Outcome(
         heads=heads,
         truth={target: head.truth(batch.columns[target]) for target, head in heads.items()},
-        decided={target: head.decide(features.outputs[target]) for target, head in heads.items()},
+        decided=model.task.decided(features),
         alone={
             name: {target: heads[target].decide(raw) for target, raw in outputs.items()}
             for name, outputs in features.alone.items()

@@ -17,7 +17,7 @@ from sensorium.evaluate.drawing import BAD, CALM, COLOURS, INK, MAIN, drawn
 from sensorium.evaluate.fusion_help import FusionHelp
 from sensorium.evaluate.intervals import Interval, number
 from sensorium.evaluate.retrieval import Retrieval
-from sensorium.evaluate.words import signed, title
+from sensorium.evaluate.words import shortened, signed, title
 
 MOST_CLASSES = 40
 """A confusion matrix of more classes is not drawn; its most frequent mistakes are listed."""
@@ -26,13 +26,9 @@ WRITTEN_CLASSES = 12
 """Up to so many classes the counts are written into the confusion matrix."""
 
 MOST_BARS = 16
+LABEL = 28
+"""Labels of more characters are cut."""
 ROLES = {"baseline": CALM, "part": "#7fb6c9", "pair": "#6aa98b", "late": "#a9a3d8", "fusion": MAIN}
-
-
-def short(text: str, most: int = 28) -> str:
-    """Cut a label that would take all the room, and keep it on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def fusion_plot(help_: FusionHelp) -> str:
@@ -93,7 +89,7 @@ def _bars(
     lows, highs = (np.nan_to_num(np.array(e), nan=0.0) for e in _ends(scores))
     axes.barh(places, values, height=0.62, color=colours)
     axes.errorbar(values, places, xerr=[lows, highs], fmt="none", ecolor=INK, elinewidth=1.1)
-    axes.set_yticks(places, [short(name) for name in names])
+    axes.set_yticks(places, [shortened(name, LABEL) for name in names])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     right = max(float((values + highs).max()), 0.0)
@@ -141,8 +137,8 @@ def _square(axes: Axes, found: Confusion) -> None:
     axes.set_xlim(-0.5, len(found.answered) - 0.5)
     axes.set_ylim(len(found.true) - 0.5, -0.5)
     axes.set_aspect("equal")
-    axes.set_xticks(range(len(found.answered)), [short(n, 16) for n in found.answered])
-    axes.set_yticks(range(len(found.true)), [short(n, 16) for n in found.true])
+    axes.set_xticks(range(len(found.answered)), [shortened(n, 16) for n in found.answered])
+    axes.set_yticks(range(len(found.true)), [shortened(n, 16) for n in found.true])
     axes.tick_params(length=0, labelsize=small)
     axes.tick_params(axis="x", labelrotation=45 if len(found.answered) > 3 else 0)
     for label in axes.get_xticklabels():
@@ -179,7 +175,7 @@ def points_plot(points: Float[np.ndarray, " points 2"], target: str) -> str:
         ends = [float(points.min()), float(points.max())]
         axes.plot(ends, ends, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
         axes.scatter(points[:, 0], points[:, 1], s=13, color=MAIN, alpha=0.45, linewidths=0)
-        axes.set_xlabel(f"true {short(target)}")
+        axes.set_xlabel(f"true {shortened(target, LABEL)}")
         axes.set_ylabel("answered")
 
     return drawn(draw, 3.6, "answered values against true ones; the broken line is perfect")
@@ -236,7 +232,7 @@ def _curves(
             linestyle=style,
             marker="o",
             markersize=3,
-            label=short(name),
+            label=shortened(name, LABEL),
         )
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

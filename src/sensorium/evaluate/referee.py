@@ -15,10 +15,10 @@ from sensorium.tasks.head import Array, Head
 COST = 30_000_000
 """The most draws times rows times classes that all scores of one predictor may take (about 3 s)."""
 
-ERRORS = frozenset({"log_loss", "mae", "mse", "rmse", "calibration_error"})
+ERRORS = frozenset({"log_loss", "mae", "mse", "rmse", "calibration_error", "wer", "cer"})
 """Scores of which less is better."""
 
-BOUNDLESS = ERRORS | {"r2"}
+BOUNDLESS = ERRORS | {"r2", "cider_d"}
 """Scores that are no shares of anything."""
 
 

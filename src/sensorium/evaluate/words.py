@@ -24,6 +24,31 @@ TITLES: dict[str, str] = {
     "median_rank": "median rank",
     "ndcg_at_10": "nDCG@10",
     "retrieval_map": "mAP",
+    "bleu_4": "BLEU-4",
+    "chrf": "chrF",
+    "rouge_l": "ROUGE-L",
+    "cider_d": "CIDEr-D",
+    "meteor": "METEOR",
+    "vqa_accuracy": "VQA accuracy",
+    "exact_match": "exact match",
+    "token_f1": "token F1",
+    "slot_precision": "slot precision",
+    "slot_recall": "slot recall",
+    "slot_f1": "slot F1",
+    "in_scope_accuracy": "in-scope accuracy",
+    "in_scope_accuracy_unrefused": "in-scope accuracy, nothing refused",
+    "out_of_scope_recall": "out-of-scope recall",
+    "scope_auroc": "AUROC of scope",
+    "keyword_precision_at_5": "precision@5",
+    "keyword_precision_at_10": "precision@10",
+    "keyword_recall_at_5": "recall@5",
+    "keyword_recall_at_10": "recall@10",
+    "keyword_f1_at_5": "F1@5",
+    "keyword_f1_at_10": "F1@10",
+    "keyword_f1_at_o": "F1@O",
+    "keyword_f1_at_m": "F1@M",
+    "wer": "WER",
+    "cer": "CER",
     "log_loss": "log loss",
     "calibration_error": "calibration error",
     "mae": "MAE",
@@ -54,6 +79,31 @@ MEANINGS: dict[str, str] = {
     "median_rank": "half of the queries find a right item up to there; less is better",
     "ndcg_at_10": "the first 10, each right one worth less the lower it stands",
     "retrieval_map": "the precision at each right item, averaged",
+    "bleu_4": "runs of up to four words shared with a reference, times a penalty for brevity",
+    "chrf": "runs of up to six characters shared with a reference",
+    "rouge_l": "the longest run of words, gaps allowed, shared with a reference",
+    "cider_d": "words that few others would use, shared with the references; 0 to 10",
+    "meteor": "words shared with a reference, by stem and meaning too",
+    "vqa_accuracy": "a third for each person who gave the answer, 1 at most",
+    "exact_match": "the share of answers that are one of the references, word for word",
+    "token_f1": "words shared with a reference, precision and recall in one",
+    "slot_precision": "of the spans found, the share whose label and ends are right",
+    "slot_recall": "of the true spans, the share that was found",
+    "slot_f1": "precision and recall of spans in one",
+    "in_scope_accuracy": "of the rows in scope, the share answered right; refused ones are not",
+    "in_scope_accuracy_unrefused": "the same, were nothing refused",
+    "out_of_scope_recall": "of the rows out of scope, the share that was refused",
+    "scope_auroc": "the chance that a row in scope is answered with more confidence than another",
+    "keyword_precision_at_5": "of the first 5 keywords, the share that is true",
+    "keyword_precision_at_10": "of the first 10 keywords, the share that is true",
+    "keyword_recall_at_5": "of the true keywords, the share among the first 5",
+    "keyword_recall_at_10": "of the true keywords, the share among the first 10",
+    "keyword_f1_at_5": "precision and recall of the first 5 in one",
+    "keyword_f1_at_10": "precision and recall of the first 10 in one",
+    "keyword_f1_at_o": "the same of as many keywords as are true",
+    "keyword_f1_at_m": "the same of the keywords above a score chosen on validation rows",
+    "wer": "words changed, left out or made up, for each word said; less is better",
+    "cer": "characters changed, left out or made up, for each one said; less is better",
     "log_loss": "the surprise at the truth, in nats; less is better",
     "calibration_error": "how far stated probabilities are from what happens; less is better",
     "mae": "the average absolute error, in the target's units; less is better",
@@ -81,6 +131,12 @@ def listed(names: list[str] | tuple[str, ...]) -> str:
 def count(amount: int, thing: str) -> str:
     """Count things: ``1 row``, ``9,648 rows``."""
     return f"{amount:,} {thing}{'' if amount == 1 else 's'}"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Cut a text that would take all the room, and keep it on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def signed(value: float) -> str:

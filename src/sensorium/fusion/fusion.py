@@ -55,6 +55,7 @@ class Fusion(nn.Module, ABC):
             fused,
             parts=fused.parts or {n: e.pooled() for n, e in zip(self.names, filled, strict=True)},
             present={name: encoded[name].present for name in self.names},
+            lengths={n: e.tokens.shape[1] for n, e in zip(self.names, filled, strict=True)},
         )
 
     def extra_repr(self) -> str:

@@ -102,7 +102,7 @@ def _from_array(cell: Any, found: Any, wanted: Wanted) -> tuple[Samples, int]:
         raise CellError(f"a sound array of shape {array.shape}", "give one row of samples")
     _check_length(len(array), float(found), wanted)
     samples = _levels(array)
-    _check_samples(samples)
+    check_samples(samples)
     keep = max(1, round(wanted.seconds * float(found)))
     start = max(0, (len(samples) - keep) // 2)
     return samples[start : start + keep], round(float(found))
@@ -120,7 +120,7 @@ def _levels(array: NDArray[Any]) -> Float[np.ndarray, " *shape"]:
 
 def _from_file(source: Path | bytes, wanted: Wanted) -> tuple[Samples, int]:
     try:
-        file = soundfile.SoundFile(source if isinstance(source, Path) else _Memory(source))
+        file = soundfile.SoundFile(opened(source))
     except soundfile.LibsndfileError as error:
         raise damaged("sound, or not a sound at all", error.error_string) from error
     except (ValueError, TypeError, OSError) as error:  # what soundfile makes of odd formats
@@ -132,6 +132,11 @@ def _from_file(source: Path | bytes, wanted: Wanted) -> tuple[Samples, int]:
             return _decoded(file, wanted), int(file.samplerate)
         except soundfile.LibsndfileError as error:
             raise damaged("sound", error.error_string) from error
+
+
+def opened(source: Path | bytes) -> "Path | _Memory":
+    """Give what libsndfile can open."""
+    return source if isinstance(source, Path) else _Memory(source)
 
 
 class _Memory(io.BytesIO):
@@ -180,7 +185,7 @@ def _decoded(file: soundfile.SoundFile, wanted: Wanted) -> Samples:
         if not len(block):
             break
         mono = block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
-        _check_samples(mono)
+        check_samples(mono)
         low, high = max(start, done), min(start + keep, done + len(mono))
         if low < high:
             kept[low - start : high - start] = mono[low - done : high - done]
@@ -190,7 +195,12 @@ def _decoded(file: soundfile.SoundFile, wanted: Wanted) -> Samples:
     return kept
 
 
-def _check_samples(samples: Samples) -> None:
+def check_samples(samples: Samples) -> None:
+    """Refuse samples that are no numbers, or far beyond -1..1.
+
+    Errors:
+        CellError: says what was found.
+    """
     loudest = float(np.abs(samples).max(initial=0.0))
     if not np.isfinite(loudest):
         raise CellError("a sound with NaN or inf in it", "replace it, or leave the cell empty")

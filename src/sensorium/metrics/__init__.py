@@ -4,7 +4,20 @@
 one number a draw, so that a bootstrap of a thousand draws is one call.
 """
 
+from sensorium.metrics.answers import (
+    Answered,
+    answer_scores,
+    answer_words,
+    exact_matches,
+    judge_answers,
+    token_f1s,
+    vqa_accuracies,
+    vqa_answer,
+)
+from sensorium.metrics.bleu import BleuCounts, BleuTokenizer, bleu, bleu_counts, bleu_tokenizer
 from sensorium.metrics.calibration import Bins, calibration_error, reliability
+from sensorium.metrics.chrf import ChrfCounts, chrf, chrf_counts
+from sensorium.metrics.cider import Cider, caption_tokens, ciders
 from sensorium.metrics.classification import (
     Counts,
     accuracy,
@@ -20,6 +33,17 @@ from sensorium.metrics.classification import (
     recall,
     weighted,
 )
+from sensorium.metrics.keywords import (
+    KeywordCut,
+    KeywordHits,
+    keyword_f1,
+    keyword_hits,
+    keyword_precision,
+    keyword_recall,
+    keyword_scores,
+    keyword_stems,
+)
+from sensorium.metrics.meteor import has_wordnet, meteors
 from sensorium.metrics.ranking import (
     auroc,
     average_precision,
@@ -40,6 +64,18 @@ from sensorium.metrics.retrieval import (
     retrieval_map,
     retrieval_scores,
 )
+from sensorium.metrics.rouge import rouge_l, rouge_ls
+from sensorium.metrics.spans import (
+    Span,
+    SpanCounts,
+    slot_f1,
+    slot_precision,
+    slot_recall,
+    slot_scores,
+    span_counts,
+    spans_of_tags,
+)
+from sensorium.metrics.speech import Edits, Speech, edits, error_rate, hear, speech_scores, spoken
 from sensorium.metrics.tags import (
     f1_macro,
     f1_micro,
@@ -52,27 +88,61 @@ from sensorium.metrics.tags import (
     tag_scores,
 )
 from sensorium.metrics.tally import Score, Weight
+from sensorium.metrics.text_overlap import Overlap, overlap, overlap_scores
 
 __all__ = [
+    "Answered",
     "Bins",
+    "BleuCounts",
+    "BleuTokenizer",
+    "ChrfCounts",
+    "Cider",
     "Counts",
+    "Edits",
+    "KeywordCut",
+    "KeywordHits",
+    "Overlap",
     "Places",
     "Score",
+    "Span",
+    "SpanCounts",
+    "Speech",
     "Weight",
     "accuracy",
+    "answer_scores",
+    "answer_words",
     "auroc",
     "average_precision",
     "average_precisions",
     "balanced_accuracy",
+    "bleu",
+    "bleu_counts",
+    "bleu_tokenizer",
     "calibration_error",
+    "caption_tokens",
+    "chrf",
+    "chrf_counts",
+    "ciders",
     "class_auroc",
     "class_average_precision",
     "confusion",
     "count",
+    "edits",
+    "error_rate",
+    "exact_matches",
     "f1",
     "f1_macro",
     "f1_micro",
     "f1_samples",
+    "has_wordnet",
+    "hear",
+    "judge_answers",
+    "keyword_f1",
+    "keyword_hits",
+    "keyword_precision",
+    "keyword_recall",
+    "keyword_scores",
+    "keyword_stems",
     "label_scores",
     "log_loss",
     "log_losses",
@@ -82,9 +152,12 @@ __all__ = [
     "mean_average_precision",
     "mean_reciprocal_rank",
     "median_rank",
+    "meteors",
     "mse",
     "ndcg_at",
     "ndcgs",
+    "overlap",
+    "overlap_scores",
     "place",
     "precision",
     "r2",
@@ -95,10 +168,23 @@ __all__ = [
     "retrieval_map",
     "retrieval_scores",
     "rmse",
+    "rouge_l",
+    "rouge_ls",
+    "slot_f1",
+    "slot_precision",
+    "slot_recall",
+    "slot_scores",
+    "span_counts",
+    "spans_of_tags",
+    "speech_scores",
+    "spoken",
     "subset_accuracy",
     "tag_f1",
     "tag_log_losses",
     "tag_scores",
+    "token_f1s",
     "value_scores",
+    "vqa_accuracies",
+    "vqa_answer",
     "weighted",
 ]

@@ -20,7 +20,7 @@ def attend(
     query: Float[Tensor, " batch heads query size"],
     key: Float[Tensor, " batch heads time size"],
     value: Float[Tensor, " batch heads time size"],
-    mask: Bool[Tensor, " batch #query time"],
+    mask: Bool[Tensor, " #batch #query time"],
     dropout: float = 0.0,
 ) -> Float[Tensor, " batch heads query size"]:
     """Compute softmax(Q K^T / sqrt(size)) V over the steps that are real.
@@ -31,7 +31,7 @@ def attend(
         query: what asks, by head.
         key: what is compared with the query.
         value: what is averaged.
-        mask: which steps each query may look at.
+        mask: which steps each query may look at; of one row, all rows alike.
         dropout: share of attention weights dropped.
     """
     mask = mask.unsqueeze(1)
@@ -76,21 +76,43 @@ class Attention(nn.Module):
             mask: which tokens of the context are real, the same for all queries or for each its
                 own; None takes all.
         """
-        context = query if context is None else context
-        if mask is None:
-            mask = torch.ones(context.shape[:2], dtype=torch.bool, device=context.device)
-        if mask.ndim == 2:
-            mask = mask.unsqueeze(1)
+        return self.look(query, *self.answering(query if context is None else context), mask)
+
+    def answering(
+        self, context: Float[Tensor, " batch time width"]
+    ) -> tuple[Float[Tensor, " batch heads time size"], Float[Tensor, " batch heads time size"]]:
+        """Give the keys and values of a context, which can be kept and asked again."""
         key, value = self.key_value(context).chunk(2, dim=-1)
-        out = attend(
-            self._split(self.query(query)),
-            self._split(key),
-            self._split(value),
-            mask,
-            self.dropout if self.training else 0.0,
-        )
+        return self._split(key), self._split(value)
+
+    def look(
+        self,
+        query: Float[Tensor, " batch query width"],
+        key: Float[Tensor, " batch heads time size"],
+        value: Float[Tensor, " batch heads time size"],
+        mask: Bool[Tensor, " batch time"] | Bool[Tensor, " #batch query time"] | None = None,
+    ) -> Float[Tensor, " batch query width"]:
+        """Let each query look at keys and values that were made before."""
+        if mask is None:
+            mask = torch.ones(len(key), key.shape[2], dtype=torch.bool, device=key.device)
+        mask = mask.unsqueeze(1) if mask.ndim == 2 else mask
+        asked, dropout = self._split(self.query(query)), self.dropout if self.training else 0.0
+        out = attend(asked, key, value, mask, dropout)
         joined: Tensor = self.out(out.transpose(1, 2).flatten(2))
         return joined
+
+    def weights(
+        self,
+        query: Float[Tensor, " batch query width"],
+        key: Float[Tensor, " batch heads time size"],
+        mask: Bool[Tensor, " batch time"],
+    ) -> Float[Tensor, " batch query time"]:
+        """Give how much each query looks at each step, averaged over the heads; sums to 1."""
+        asked = self._split(self.query(query))
+        near = asked @ key.transpose(2, 3) / asked.shape[-1] ** 0.5
+        near = near.masked_fill(~mask[:, None, None], torch.finfo(near.dtype).min)
+        shares: Tensor = near.softmax(-1).mean(1)
+        return shares
 
     def _split(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)

@@ -8,9 +8,9 @@ from sensorium.preprocess.augment import AUGMENTATIONS, augmented
 from sensorium.preprocess.extract import Extractor
 from sensorium.preprocess.mixing import cutmixed, mixed
 from sensorium.preprocess.preprocess import Preprocess, Table
-from sensorium.preprocess.shelf import Shelf
+from sensorium.preprocess.shelf import Notes, Shelf
 from sensorium.preprocess.step import Step
-from sensorium.preprocess.steps import STEPS, step_for
+from sensorium.preprocess.steps import STEPS, step_for, target_step_for
 from sensorium.preprocess.view import CellView, view_cell
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "STEPS",
     "CellView",
     "Extractor",
+    "Notes",
     "Preprocess",
     "Shelf",
     "Step",
@@ -26,5 +27,6 @@ __all__ = [
     "cutmixed",
     "mixed",
     "step_for",
+    "target_step_for",
     "view_cell",
 ]

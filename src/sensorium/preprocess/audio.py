@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from sensorium.core.batch import Column, Layout
+from sensorium.core.errors import CellError
 from sensorium.core.schema import Audio
 from sensorium.media import read_sound
 from sensorium.preprocess.cells import missing
@@ -15,6 +16,8 @@ from sensorium.preprocess.step import Step
 
 Sound = Int16[np.ndarray, " _samples"]
 FULL = 32_767
+SILENT = 3e-4
+"""A sound that never exceeds this share of full scale, -70 dB, is silent."""
 
 
 class AudioStep(Step):
@@ -29,7 +32,10 @@ class AudioStep(Step):
         if missing(cell):
             return None
         field = self.field
-        samples = read_sound(cell, field.rate, field.seconds, field.max_seconds)[: self._longest]
+        most = min(field.seconds, field.max_seconds) if field.whole else field.max_seconds
+        samples = read_sound(cell, field.rate, field.seconds, most)[: self._longest]
+        if field.whole and np.abs(samples).max() < SILENT:
+            raise CellError("a silent recording, in which nothing is said", "leave the cell empty")
         return np.asarray(np.rint(samples * FULL), np.int16)
 
     def __call__(self, cells: Sequence[Sound | None]) -> Column:

@@ -12,7 +12,7 @@ from sensorium.core.batch import Batch, Column
 from sensorium.core.errors import PlanError, all_at_once, nearest
 from sensorium.preprocess.rand_augment import rand
 from sensorium.preprocess.vary_image import colour, crop, cutout, flip, zoom
-from sensorium.preprocess.vary_signal import gain, jitter, noise, scale, shift, window
+from sensorium.preprocess.vary_signal import gain, jitter, noise, scale, shift, speed, window
 
 Change = Callable[[Column, Generator], Column]
 
@@ -27,6 +27,7 @@ AUGMENTATIONS: dict[str, tuple[str, Change]] = {
     "rand": ("image", rand),
     "scale": ("series", scale),
     "shift": ("audio", shift),
+    "speed": ("audio", speed),
     "window": ("series", window),
     "zoom": ("image", zoom),
 }

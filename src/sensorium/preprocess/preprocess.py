@@ -1,7 +1,6 @@
 """Preprocess: one fitted step a column; rows in, batches out, every damaged cell in the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
@@ -18,11 +17,11 @@ from sensorium.core.errors import (
     nearest,
 )
 from sensorium.core.faults import Fault, Ledger, RowId
-from sensorium.core.schema import SCHEMA_PARTS, Category, Field, Schema, schema_description
+from sensorium.core.schema import SCHEMA_PARTS, Field, Schema, Spans, Text, schema_description
 from sensorium.core.seed import numpy_generator
 from sensorium.media import file_named
-from sensorium.preprocess.step import Clean, Step
-from sensorium.preprocess.steps import step_for
+from sensorium.preprocess.step import Beside, Clean, Step
+from sensorium.preprocess.steps import step_for, target_step_for
 
 Row = Mapping[str, Any]
 Policy = Literal["error", "absent", "skip"]
@@ -33,7 +32,6 @@ SAMPLED = 256
 Places = NDArray[np.int64]
 
 
-@runtime_checkable
 @runtime_checkable
 class Table(Protocol):
     """What is asked of a table."""
@@ -121,7 +119,7 @@ class Preprocess:
         order = _order(table, step.fit_rows, seed, name)
         cells: list[Clean | None] = []
         known = 0
-        for row, raw in _raw(table, name, order):
+        for row, raw in self._raw(table, name, order):
             cells.append(None)
             try:
                 cells[-1] = step.read(raw)
@@ -144,13 +142,29 @@ class Preprocess:
                     self.steps[name].check(cell)
             except CellError as error:
                 place = number if order is None else int(order[number])
-                (raw,) = table.slice(place, place + 1).cells(name)
+                (raw,) = self.raw_cells(table.slice(place, place + 1), name)
                 faults.append(self._fault(name, raw, table.row_ids[place], error))
         return faults
 
     def _fault(self, name: str, raw: Any, row: RowId, error: CellError) -> Fault:
         file = file_named(raw) if self.schema.fields[name].media else ""
         return Fault(row, name, error.found, file, error.advice)
+
+    def _raw(self, table: Table, name: str, order: Places | None) -> Iterator[tuple[RowId, Any]]:
+        block = BLOCK if order is None else SAMPLED
+        for start in range(0, len(table), block):
+            stop = min(start + block, len(table))
+            rows = None if order is None else order[start:stop].tolist()
+            part = table.slice(start, stop) if rows is None else table.take(rows)
+            yield from zip(part.row_ids, self.raw_cells(part, name), strict=True)
+
+    def raw_cells(self, table: Table, name: str) -> list[Any]:
+        """Give the raw cells of a column as its step reads them."""
+        cells, other = table.cells(name), self.steps[name].beside
+        if not other:
+            return cells
+        others = table.cells(other) if other in table.columns else [None] * len(cells)
+        return list(map(Beside, cells, others))
 
     def read_cell(self, name: str, raw: Any, row: RowId, ledger: Ledger) -> Clean | None:
         """Make one raw cell clean; a damaged one is noted in the ledger and becomes None."""
@@ -169,7 +183,11 @@ class Preprocess:
 
         Columns that the row does not have are missing; columns not in the schema are left out.
         """
-        return {n: self.read_cell(n, row.get(n), row_id, ledger) for n in self.steps}
+        raw = {
+            name: Beside(row.get(name), row.get(step.beside)) if step.beside else row.get(name)
+            for name, step in self.steps.items()
+        }
+        return {name: self.read_cell(name, cell, row_id, ledger) for name, cell in raw.items()}
 
     def collate(self, rows: Sequence[Mapping[str, Clean | None]], ids: Sequence[RowId]) -> Batch:
         """Turn clean rows into a batch."""
@@ -247,9 +265,25 @@ def _checked(table: Table, schema: Schema | None) -> Schema:
 
 def _step(schema: Schema, name: str) -> Step:
     field: Field = schema.fields[name]
-    if name in schema.targets and isinstance(field, Category):
-        field = replace(field, least=1)
-    return step_for(field)
+    if isinstance(field, Spans):
+        field = _spans(schema, name, field)
+    return target_step_for(field) if name in schema.targets else step_for(field)
+
+
+def _spans(schema: Schema, name: str, field: Spans) -> Spans:
+    """Find the text in which spans lie."""
+    texts = [n for n, its in schema.inputs.items() if isinstance(its, Text)]
+    if not field.text and len(texts) == 1:
+        return Spans(text=texts[0])
+    if field.text in texts:
+        return field
+    said = f"target {name!r} holds spans of a text"
+    if field.text:
+        msg = f"{said}, but there is no input {field.text!r} of text{nearest(field.text, texts)}"
+    else:
+        known = ", ".join(map(repr, texts)) or "none"
+        msg = f"{said}: say of which, Spans(text=...); inputs of text: {known}"
+    raise SchemaError(msg)
 
 
 def _order(table: Table, most: int, seed: int, name: str) -> Places | None:
@@ -257,14 +291,6 @@ def _order(table: Table, most: int, seed: int, name: str) -> Places | None:
     if not most or len(table) <= most:
         return None
     return numpy_generator(seed, "sample", name).permutation(len(table))
-
-
-def _raw(table: Table, name: str, order: Places | None) -> Iterator[tuple[RowId, Any]]:
-    block = BLOCK if order is None else SAMPLED
-    for start in range(0, len(table), block):
-        stop = min(start + block, len(table))
-        part = table.slice(start, stop) if order is None else table.take(order[start:stop].tolist())
-        yield from zip(part.row_ids, part.cells(name), strict=True)
 
 
 def _check_some(

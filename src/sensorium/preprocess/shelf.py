@@ -21,6 +21,7 @@ from sensorium.core.faults import Fault, Ledger, RowId
 from sensorium.preprocess.extract import Extracted, Extractor
 from sensorium.preprocess.preprocess import Preprocess, Table
 from sensorium.preprocess.step import Clean, Step
+from sensorium.preprocess.written import Written, WrittenStep
 from sensorium.store import Budget, Pile, digest
 
 Rows = Int64[np.ndarray, " rows"]
@@ -44,6 +45,19 @@ class Keeper(Protocol):
         """Give the length of each row along time; 0 where it is absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What to note of the cells of some columns, beside the tensors that are made of them.
+
+    Attributes:
+        same: of which columns to note which cells are the same.
+        words: whose words to keep as they stand.
+    """
+
+    same: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
 class Shelf:
     """The cells of a table, read once; made by ``of``.
 
@@ -53,6 +67,7 @@ class Shelf:
         present: which of those rows have the cell, by column.
         damaged: which of those rows have a damaged cell, by column.
         identity: a number a row, equal where the cells are, by column that was to be identified.
+        words: the words of each row, by column whose words were to be kept.
         faults: every damaged cell of the table, in the order of the rows.
     """
 
@@ -66,6 +81,7 @@ class Shelf:
         self.present = {name: marks[self.kept] for name, marks in found.present.items()}
         self.damaged = {name: marks[self.kept] for name, marks in found.damaged.items()}
         self.identity = {name: ids[self.kept] for name, ids in found.identity.items()}
+        self.words = {n: [words[i] for i in self.kept.tolist()] for n, words in found.words.items()}
         self.faults = tuple(found.faults)
 
     @classmethod
@@ -78,7 +94,7 @@ class Shelf:
         folder: Path | None = None,
         on_row: Callable[[int], None] | None = None,
         extractors: Mapping[str, Extractor] | None = None,
-        identify: Sequence[str] = (),
+        notes: "Notes | None" = None,
     ) -> "Shelf":
         """Read a table.
 
@@ -89,7 +105,7 @@ class Shelf:
             budget_bytes: memory for decoded cells; what goes beyond it lies in a file.
             folder: where that file goes; None takes the system's place for temporary files.
             on_row: called with the number of rows read so far.
-            identify: columns of which is noted which cells are the same.
+            notes: what to note of cells, beside their tensors.
             extractors: frozen encoders by column, whose features are kept in place of the cells.
 
         Errors:
@@ -97,12 +113,14 @@ class Shelf:
             TrainingError: the file cannot be written.
         """
         keepers = _keepers(prep.steps, Budget(budget_bytes), folder, extractors or {})
-        found = _Found.nothing(prep.steps, table.row_ids, identify)
+        found = _Found.nothing(prep.steps, table.row_ids, notes or Notes())
         with ThreadPoolExecutor(THREADS) as pool:
             for start in range(0, len(table), BLOCK):
                 part = table.slice(start, min(start + BLOCK, len(table)))
                 for name, cells in _block(prep, part, pool, found, start).items():
                     keepers[name].add(cells)
+                    if name in found.words:
+                        found.words[name] += map(words_of, cells)
                 if on_row is not None:
                     on_row(start + len(part))
         if ledger is not None:
@@ -121,7 +139,19 @@ class Shelf:
         columns = {name: keeper.column(rows, turn) for name, keeper in self._keepers.items()}
         for name, identity in self.identity.items():
             columns[name] = replace(columns[name], identity=torch.from_numpy(identity[chosen]))
+        for name, words in self.words.items():
+            columns[name] = replace(columns[name], texts=tuple(words[i] for i in chosen.tolist()))
         return Batch(columns, tuple(self.row_ids[i] for i in chosen.tolist()))
+
+    @property
+    def texts(self) -> dict[str, list[tuple[str, ...]]]:
+        """The texts of each row, by target that is to be written, and by column kept verbatim."""
+        written = {
+            name: [keeper.texts[row] for row in self.kept.tolist()]
+            for name, keeper in self._keepers.items()
+            if isinstance(keeper, Written)
+        }
+        return written | self.words
 
     @property
     def lengths(self) -> Rows:
@@ -145,16 +175,21 @@ class _Found:
     present: dict[str, Bool[np.ndarray, " rows"]]
     damaged: dict[str, Bool[np.ndarray, " rows"]]
     identity: dict[str, Rows]
+    words: dict[str, list[tuple[str, ...]]]
     faults: list[Fault]
 
     @classmethod
     def nothing(
-        cls, names: Mapping[str, Any], row_ids: Sequence[RowId], identify: Sequence[str]
+        cls,
+        names: Mapping[str, Any],
+        row_ids: Sequence[RowId],
+        notes: Notes,
     ) -> "_Found":
         """Begin with no row read."""
         none = {name: np.zeros(len(row_ids), np.bool_) for name in names}
-        same = {name: np.zeros(len(row_ids), np.int64) for name in identify}
-        return cls(row_ids, none, {name: marks.copy() for name, marks in none.items()}, same, [])
+        same = {name: np.zeros(len(row_ids), np.int64) for name in notes.same}
+        damaged = {name: marks.copy() for name, marks in none.items()}
+        return cls(row_ids, none, damaged, same, {name: [] for name in notes.words}, [])
 
 
 def _block(
@@ -164,7 +199,7 @@ def _block(
     cells: dict[str, list[Clean | None]] = {}
     stop = start + len(part)
     for name, step in prep.steps.items():
-        raw = part.cells(name)
+        raw = prep.raw_cells(part, name)
         if step.stored:
             cells[name] = _decoded(prep, name, raw, part.row_ids, pool, ledgers)
         else:
@@ -207,6 +242,13 @@ def _decoded(
     return cells
 
 
+def words_of(cell: Clean | None) -> tuple[str, ...]:
+    """Give the words of a clean cell: a text, or several of them; () for a missing cell."""
+    if cell is None:
+        return ()
+    return (cell,) if isinstance(cell, str) else tuple(map(str, cell))
+
+
 def same_cell(cell: Clean | None) -> int:
     """Give a number that is the same for the same content, and 0 for a missing cell."""
     if cell is None:
@@ -227,6 +269,10 @@ def _keepers(
             keepers[name] = Extracted(step, extractors[name], Pile(budget, folder))
         elif step.stored:
             keepers[name] = _Clean(step, Pile(budget, folder))
+        elif isinstance(step, WrittenStep):
+            keepers[name] = Written(step)
+        elif step.sparse:
+            keepers[name] = _Sparse(step)
         else:
             keepers[name] = _Ragged(step) if step.ragged else _Dense(step)
     return keepers
@@ -247,6 +293,23 @@ class _Clean:
 
     def lengths(self) -> Rows:
         return self.pile.lengths.clip(min=0) * self.step.ragged
+
+
+class _Sparse:
+    """Keeps clean cells as they are, which are far smaller than what the step makes of them."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.cells: list[Clean | None] = []
+
+    def add(self, cells: Sequence[Clean | None]) -> None:
+        self.cells += cells
+
+    def column(self, rows: Rows, turn: int = 0) -> Column:  # noqa: ARG002  one view
+        return self.step([self.cells[row] for row in rows.tolist()])
+
+    def lengths(self) -> Rows:
+        return np.zeros(len(self.cells), np.int64)
 
 
 class _Dense:

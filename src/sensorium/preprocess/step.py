@@ -7,6 +7,7 @@ clean cells into tensors. A missing cell is None throughout.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sensorium.core.batch import Column, Layout
@@ -14,6 +15,14 @@ from sensorium.core.schema import Field
 
 Clean = Any
 """A clean cell: str, float, int, datetime or a numpy array, as the step's ``read`` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A raw cell, and the one of the same row in the column that it speaks of."""
+
+    cell: Any
+    other: Any
 
 
 class Step(ABC):
@@ -24,11 +33,15 @@ class Step(ABC):
         field: the column's field.
         fit_rows: ``fit`` sees at most so many cells, of training rows drawn at random; 0 shows all.
         ragged: whether ``values`` run along ``mask``'s time, padded to the longest of the batch.
+        beside: another column, of which ``read`` is given each row's raw cell, too; "" for none.
+        sparse: whether clean cells are far smaller than the tensors that are made of them.
     """
 
     kind: ClassVar[str]
     fit_rows: ClassVar[int] = 0
     ragged: ClassVar[bool] = False
+    sparse: ClassVar[bool] = False
+    beside: str = ""
 
     def __init__(self, field: Field) -> None:
         self.field = field

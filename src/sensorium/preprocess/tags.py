@@ -1,6 +1,8 @@
 """Names, any number a cell: clean tuple of str; Float[batch classes] of 0 and 1."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ class TagsStep(Step):
     """Any number of names. One place a class; names not among the classes are left out."""
 
     kind = "category"
+    sparse = True
     field: Category
 
     def __init__(self, field: Category) -> None:
@@ -37,14 +40,15 @@ class TagsStep(Step):
         return self._known.counts
 
     def read(self, cell: Any) -> Names | None:
-        """Read a list of names, or text that joins them.
+        """Read a list of names, also as JSON, or text that joins them.
 
         An empty list is a cell without names; empty text is a missing cell.
         """
         if missing(cell):
             return None
         if isinstance(cell, str):
-            parts: Iterable[Any] = cell.split(self.field.separator)
+            names = _listed(cell)
+            parts: Iterable[Any] = cell.split(self.field.separator) if names is None else names
         elif isinstance(cell, list | tuple | set | frozenset | np.ndarray):
             parts = cell
         else:
@@ -58,9 +62,10 @@ class TagsStep(Step):
         return self
 
     def __call__(self, cells: Sequence[Names | None]) -> Column:
-        """Mark the names."""
+        """Mark the names; the column carries them all, known or not."""
         rows = [None if cell is None else self._marks(cell) for cell in cells]
-        return dense(rows, (len(self._known),), np.float32)
+        column = dense(rows, (len(self._known),), np.float32)
+        return replace(column, texts=tuple(() if cell is None else cell for cell in cells))
 
     def _marks(self, names: Names) -> Float32[np.ndarray, " classes"]:
         marks = np.zeros(len(self._known), np.float32)
@@ -82,3 +87,15 @@ class TagsStep(Step):
         """Take them back."""
         self._known.restore(state)
         return self
+
+
+def _listed(cell: str) -> list[Any] | None:
+    """Read a list of names written as JSON; None where it is none."""
+    if not cell.lstrip().startswith("["):
+        return None
+    try:
+        found = json.loads(cell)
+    except json.JSONDecodeError:
+        return None
+    plain = isinstance(found, list) and all(isinstance(name, str | int | float) for name in found)
+    return found if plain else None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from sensorium.core.schema import Text
 from sensorium.preprocess.cells import missing, plain, wrong_type
 from sensorium.preprocess.columns import ragged
 from sensorium.preprocess.step import Step
-from sensorium.preprocess.tokens import UNKNOWN, Pretrained, Subwords, Tokens
+from sensorium.preprocess.tokens import UNKNOWN, Place, Pretrained, Subwords, Tokens
 from sensorium.preprocess.words import Words
 
 MARKS = 4
@@ -41,17 +42,7 @@ class TextStep(Step):
 
     def read(self, cell: Any) -> str | None:
         """Read a text; a number becomes its digits."""
-        if missing(cell):
-            return None
-        cell = plain(cell)
-        if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
-            raise wrong_type(cell, "text")
-        if isinstance(cell, float) and not math.isfinite(cell):
-            raise wrong_type(cell, "text")
-        text = str(cell)
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise CellError("text that is not Unicode (half a surrogate pair)", "encode it again")
-        return text
+        return read_text(cell)
 
     def fit(self, cells: Sequence[str | None]) -> "TextStep":
         """Teach the tokenizer, and count the texts that will be cut."""
@@ -68,7 +59,18 @@ class TextStep(Step):
         prefix = self.field.prefix
         found = iter(self.tokens([prefix + cell for cell in cells if cell is not None]))
         rows = [None if cell is None else self._row(next(found)) for cell in cells]
-        return ragged(rows, (), np.int64)
+        texts = tuple(() if cell is None else (cell,) for cell in cells)
+        return replace(ragged(rows, (), np.int64), texts=texts)
+
+    def places(self, cell: str) -> list[Place]:
+        """Tell which characters each of a text's tokens stands for, token by token as in a column.
+
+        Tokens that stand for none, such as a tokenizer's own marks, begin and end at one place.
+        """
+        skipped = len(self.field.prefix)
+        (found,) = self.tokens.spans([self.field.prefix + cell])
+        kept = self.tokens.cut(found, self.field.max_tokens) or [(0, len(cell) + skipped)]
+        return [(max(0, start - skipped), max(0, end - skipped)) for start, end in kept]
 
     def _row(self, ids: list[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array(self.tokens.cut(ids, self.field.max_tokens) or [UNKNOWN], np.int64)
@@ -93,6 +95,25 @@ class TextStep(Step):
         self.tokens.restore(state["tokens"])
         self.texts, self.cut = state["texts"], state["cut"]
         return self
+
+
+def read_text(cell: Any) -> str | None:
+    """Read a text out of a raw cell; None when it is missing.
+
+    Errors:
+        CellError: the cell holds no text.
+    """
+    if missing(cell):
+        return None
+    cell = plain(cell)
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
+        raise wrong_type(cell, "text")
+    if isinstance(cell, float) and not math.isfinite(cell):
+        raise wrong_type(cell, "text")
+    text = str(cell)
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise CellError("text that is not Unicode (half a surrogate pair)", "encode it again")
+    return text
 
 
 def tokens_for(field: Text) -> Tokens:

@@ -5,6 +5,7 @@ training rows, or a Hugging Face ``tokenizer.json`` whose ids are kept as they a
 """
 
 import json
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from tokenizers.trainers import BpeTrainer
 
 from sensorium.core.errors import ArtifactError, ExtraError, SchemaError
 from sensorium.store.content import tokenizer_digest
+
+Place = tuple[int, int]
+"""The first character of a stretch of a text, and one past the last."""
 
 PAD, UNKNOWN = 0, 1
 SPECIAL = ["[PAD]", "[UNK]"]
@@ -37,8 +41,19 @@ class Tokens(ABC):
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Give each text's ids."""
 
-    def cut(self, ids: list[int], most: int) -> list[int]:
-        """Shorten a row of ids to so many."""
+    def bare(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's ids without any marks around them."""
+        return self(texts)
+
+    @abstractmethod
+    def spans(self, texts: Sequence[str]) -> list[list[Place]]:
+        """Tell which characters of its text each id stands for, in the order of the ids.
+
+        White space around words belongs to none of them; marks stand for no character.
+        """
+
+    def cut(self, ids: list[Any], most: int) -> list[Any]:
+        """Shorten a row of ids, or of what stands for them, to so many."""
         return ids[:most]
 
     @property
@@ -102,6 +117,16 @@ class Subwords(Tokens):
         found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in found]
 
+    def spans(self, texts: Sequence[str]) -> list[list[Place]]:
+        """Tell which characters each id stands for; ids that share one all stand for it."""
+        # The tokenizer's own places lose the accents that it puts on letters.
+        whole = [unicodedata.normalize("NFC", text) for text in texts]
+        found = self._tokenizer.encode_batch(whole, add_special_tokens=False)
+        return [
+            _whence(text, _trimmed(same, its.offsets))
+            for text, same, its in zip(texts, whole, found, strict=True)
+        ]
+
     def text(self, ids: Sequence[int]) -> str:
         """Join ids back to text."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
@@ -143,7 +168,17 @@ class Pretrained(Tokens):
         """Give each text's ids, with the tokenizer's own marks around them."""
         return [encoding.ids for encoding in self._loaded().encode_batch_fast(list(texts))]
 
-    def cut(self, ids: list[int], most: int) -> list[int]:
+    def bare(self, texts: Sequence[str]) -> list[list[int]]:
+        """Give each text's ids without the tokenizer's own marks."""
+        found = self._loaded().encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in found]
+
+    def spans(self, texts: Sequence[str]) -> list[list[Place]]:
+        """Tell which characters each id stands for; marks stand for none."""
+        found = self._loaded().encode_batch(list(texts))
+        return [_trimmed(text, its.offsets) for text, its in zip(texts, found, strict=True)]
+
+    def cut(self, ids: list[Any], most: int) -> list[Any]:
         """Shorten a row of ids to so many, the marks at its end kept."""
         if len(ids) <= most:
             return ids
@@ -172,6 +207,42 @@ class Pretrained(Tokens):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take it back."""
         self._tokenizer = _from_state(state)
+
+
+def composed(text: str) -> list[Place]:
+    """Tell from which characters each one of the text's normal form (NFC) is made."""
+    if unicodedata.is_normalized("NFC", text):
+        return [(at, at + 1) for at in range(len(text))]
+    places, start = [], 0
+    for end in range(1, len(text) + 1):
+        group = unicodedata.normalize("NFC", text[start:end])
+        more = unicodedata.normalize("NFC", text[start : end + 1])
+        after = text[end : end + 1]
+        if not after or (more == group + after and not unicodedata.combining(after)):
+            places += [(start, end)] * len(group)
+            start = end
+    return places
+
+
+def _whence(text: str, places: Sequence[Place]) -> list[Place]:
+    """Turn places in the text's normal form (NFC) into places in the text."""
+    if unicodedata.is_normalized("NFC", text):
+        return list(places)
+    whence = [*composed(text), (len(text), len(text))]
+    return [
+        (whence[start][0], whence[end - 1][1] if end > start else whence[start][0])
+        for start, end in places
+    ]
+
+
+def _trimmed(text: str, offsets: Sequence[Place]) -> list[Place]:
+    """Take white space off both ends of each stretch."""
+    trimmed = []
+    for start, end in offsets:
+        word = text[start:end]
+        first = start + len(word) - len(word.lstrip())
+        trimmed.append((first, max(first, end - (len(word) - len(word.rstrip())))))
+    return trimmed
 
 
 def _from_state(state: Mapping[str, Any]) -> Tokenizer:

@@ -1,6 +1,7 @@
 """Random changes to sounds, Float[batch time], and signals, Float[batch time channels].
 
-What is padding stays 0. ``mask`` stays as it is, but for ``window``, which hides steps.
+What is padding stays 0. ``mask`` stays as it is, but for ``window``, which hides steps, and
+``speed``, which makes more or fewer of them.
 """
 
 from dataclasses import replace
@@ -20,6 +21,21 @@ def shift(column: Column, generator: Generator) -> Column:
     inside = (source >= 0) & (source < lengths[:, None])
     moved = column.values.gather(1, source.clamp(0, column.mask.shape[1] - 1))
     return replace(column, values=moved * (inside & column.mask))
+
+
+def speed(column: Column, generator: Generator) -> Column:
+    """Play a sound up to 15 % faster or slower, all of it (Ko et al. 2015); pitch follows."""
+    lengths = column.mask.sum(1)
+    factor = uniform(len(lengths), 0.85, 1.15, generator).to(lengths.device)
+    after = (lengths / factor).round().long().clamp(min=1)
+    steps = torch.arange(int(after.max()), device=lengths.device)
+    last = (lengths - 1).clamp(min=0)[:, None]
+    place = torch.minimum(steps * factor[:, None], last)
+    below = place.long()
+    share = (place - below).to(column.values.dtype)
+    mask = (steps < after[:, None]) & column.mask.any(1, keepdim=True)
+    before, behind = (column.values.gather(1, at) for at in (below, (below + 1).minimum(last)))
+    return replace(column, values=torch.lerp(before, behind, share) * mask, mask=mask)
 
 
 def noise(column: Column, generator: Generator) -> Column:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from sensorium.core.errors import ExtraError
-from sensorium.preprocess.tokens import PAD, SPECIAL, UNKNOWN, Tokens
+from sensorium.preprocess.tokens import PAD, SPECIAL, UNKNOWN, Place, Tokens, composed
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _CHINESE = re.compile(r"[㐀-䶿一-鿿]")
@@ -56,7 +56,7 @@ class Words(Tokens):
     def fit(self, texts: Iterable[str]) -> None:
         """Learn the commonest words; equals in the order of the alphabet."""
         texts = list(texts)
-        self.chinese = not self.characters and _is_chinese(islice(texts, LOOKED_AT))
+        self.chinese = not self.characters and is_chinese(islice(texts, LOOKED_AT))
         counts = Counter(word for text in texts for word in self.words(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         self._learn([*SPECIAL, *ranked[: self.vocabulary - len(SPECIAL)]])
@@ -72,8 +72,28 @@ class Words(Tokens):
             text = text.lower()
         if self.characters:
             return list(unicodedata.normalize("NFC", text))
-        found = _chinese_words(text) if self.chinese else _WORD.findall(text)
+        found = chinese_words(text) if self.chinese else _WORD.findall(text)
         return [word for word in found if word not in self.stop_words]
+
+    def spans(self, texts: Sequence[str]) -> list[list[Place]]:
+        """Tell which characters each id stands for."""
+        return [self._spans(text) for text in texts]
+
+    def _spans(self, text: str) -> list[Place]:
+        folded = text.lower() if self.lowercase else text
+        # Folding case may make several letters of one: whence did each come?
+        whence = [at for at, letter in enumerate(text) for _ in letter.lower()]
+        whence = whence if self.lowercase else list(range(len(text)))
+        if self.characters:
+            return [(whence[a], whence[b - 1] + 1) for a, b in composed(folded)]
+        found = chinese_words(folded) if self.chinese else _WORD.findall(folded)
+        places, end = [], 0
+        for word in found:
+            start = folded.index(word, end)
+            end = start + len(word)
+            if word not in self.stop_words:
+                places.append((whence[start], whence[end - 1] + 1))
+        return places
 
     def text(self, ids: Sequence[int]) -> str:
         """Join ids back to text."""
@@ -94,12 +114,18 @@ class Words(Tokens):
         self._ids = {w: i for i, w in enumerate(words) if i >= len(SPECIAL)}
 
 
-def _is_chinese(texts: Iterable[str]) -> bool:
+def is_chinese(texts: Iterable[str]) -> bool:
+    """Tell whether more than a quarter of the letters and digits are Chinese."""
     letters = "".join(texts)
     return len(_CHINESE.findall(letters)) * 4 > sum(map(str.isalnum, letters))
 
 
-def _chinese_words(text: str) -> list[str]:
+def chinese_words(text: str) -> list[str]:
+    """Split Chinese text into words and signs; white space is left out.
+
+    Errors:
+        ExtraError: jieba is not installed.
+    """
     try:
         import jieba  # noqa: PLC0415  an extra, needed only for Chinese
     except ImportError as error:

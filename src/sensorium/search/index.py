@@ -1,15 +1,5 @@
-"""The index: rows, their vectors and their words in one folder.
+"""The index: rows, their vectors and their words, by the model that embeds them."""
 
-index/
-index.json        what it holds
-model/            the model that embeds rows and queries
-records.sqlite    keys, cells, words, and where each vector lies; its transactions commit
-vectors-N.f32     unit vectors, bare 32-bit floats
-lists-N-M.faiss   the first M of these, coded and sorted, where there are many
-"""
-
-import json
-import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,13 +16,13 @@ from sensorium.data.table import Table
 from sensorium.model import Model, load
 from sensorium.search.embed import STEP, embedded, embedded_query
 from sensorium.search.hits import Hit, Pair, by_rank, joined
-from sensorium.search.inverted import check_faiss
 from sensorium.search.keys import cells_of, check_names, keys_of, words_of
+from sensorium.search.lance_store import LanceStore
 from sensorium.search.sheet import sheet
-from sensorium.search.storage import Ids, Storage
+from sensorium.search.storage import Storage
+from sensorium.search.store import Ids, Store, placed
 
-INDEX = "index.json"
-FORMAT = 1
+STORES: dict[str, type[Store]] = {"sqlite": Storage, "lancedb": LanceStore}
 DEEP = 10
 """Of each way to rank, so many times more rows are joined than are wanted."""
 Matrix = Float32[np.ndarray, " _ width"]
@@ -44,24 +34,22 @@ class Index:
     Made by ``Index.of``, opened again by ``Index.open``.
 
     Attributes:
-        folder: where it lies.
+        folder: where it lies: a folder, or a URI as text.
         column: the column whose vectors it holds; None for the fused vector of all columns.
         key: the column that names the rows; None for their numbers.
     """
 
-    def __init__(self, folder: Path, model: Model | None = None) -> None:
-        self.folder = folder
-        self._storage = Storage(folder)
-        self._records = self._storage.records
-        facts = self._records.facts
-        self.column: str | None = facts["column"]
-        self.key: str | None = facts["key"]
+    def __init__(self, store: Store, model: Model | None = None) -> None:
+        self.folder = store.place
+        self._store = store
+        self.column: str | None = store.facts["column"]
+        self.key: str | None = store.facts["key"]
         self._model = model
         if model is not None:
             self._check_model()
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913
         cls,
         model: Model,
         table: Table,
@@ -69,6 +57,7 @@ class Index:
         column: str | None = None,
         key: str | None = None,
         out: str | Path | None = None,
+        store: str = "sqlite",
         approximate: bool | None = None,
         ledger: Ledger | None = None,
         on_row: Callable[[int], None] | None = None,
@@ -80,44 +69,42 @@ class Index:
             table: the rows. All of its columns are kept, for conditions and to be shown.
             column: whose vectors to keep, such as ``"photo"``; None takes the fused vector.
             key: a column that names each row; None takes the rows' numbers.
-            out: a new folder; None keeps the index only as long as the object lives.
+            out: a new folder; None keeps the index only as long as the object lives. For
+                ``store="lancedb"`` it may be a URI, such as ``"s3://bucket/index"``.
+            store: ``"sqlite"`` keeps all in one folder; ``"lancedb"`` keeps it in LanceDB's
+                tables, for collections beyond one machine.
             approximate: look at the vectors most likely to be near instead of at all, see
                 ``recall``; None does so from 100,000 rows on, where faiss is installed.
             ledger: receives every damaged cell.
             on_row: called with the number of rows read so far.
 
         Errors:
-            PartError: the model has no such input.
+            PartError: the model has no such input; no such store.
             TableError: a key that is missing or twice; damaged cells under the policy ``"error"``.
             ArtifactError: the folder is taken.
-            ExtraError: ``approximate=True`` without faiss.
+            ExtraError: ``approximate=True`` without faiss, ``store="lancedb"`` without lancedb.
         """
-        if approximate:
-            check_faiss()
+        if store not in STORES:
+            msg = f"there is no store {store!r}{nearest(store, STORES)}"
+            raise PartError(msg)
         if column is not None and column not in model.names:
             msg = f"the model has no input {column!r}{nearest(column, model.names)}"
             raise PartError(msg)
         check_names(table.columns, key)
-        folder = Path(tempfile.mkdtemp(prefix="sensorium-") if out is None else out)
-        taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
-        if out is not None and taken:
-            msg = f"{folder} is taken; name a new folder, or open it (--update) if it is an index"
-            raise ArtifactError(msg)
-        folder.mkdir(parents=True, exist_ok=True)
+        place = placed(tempfile.mkdtemp(prefix="sensorium-") if out is None else out)
         facts = {"column": column, "key": key, "model": model.fingerprint,
                  "approximate": approximate}  # fmt: skip
+        kept = STORES[store].create(place, table.columns, model.fusion.width, facts)
         try:
-            model.save(folder / "model")
-            Storage.create(folder, table.columns, model.fusion.width, facts)
-            index = cls(folder, model)
+            kept.keep_model(model.save)
+            index = cls(kept, model)
             index.add(table, ledger=ledger, on_row=on_row)
-            text = json.dumps({"format": FORMAT, "column": column, "key": key}, ensure_ascii=False)
-            (folder / INDEX).write_text(text + "\n", encoding="utf-8")
+            kept.finish()
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            kept.remove()
             raise
         if out is None:
-            weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True)
+            weakref.finalize(index, kept.remove)
         return index
 
     @classmethod
@@ -125,28 +112,23 @@ class Index:
         """Open an index.
 
         Args:
-            folder: what ``Index.of`` wrote.
+            folder: what ``Index.of`` wrote, or the URI of it.
             model: the model that made it, where it is in memory already; None loads the copy in
                 the folder when a query needs it.
 
         Errors:
             ArtifactError: no index, or made by another model or another version.
+            ExtraError: it lies in LanceDB, which is not installed.
         """
-        folder = Path(folder)
-        if not (folder / INDEX).is_file():
-            msg = f"{folder} is no index: it holds no {INDEX}; make one with `sensorium index`"
-            raise ArtifactError(msg)
-        try:
-            found = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("format")
-        except (ValueError, AttributeError):
-            found = "torn"
-        if found != FORMAT:
-            msg = f"{folder} has format {found!r}, this version reads {FORMAT}; make it anew"
-            raise ArtifactError(msg)
-        return cls(folder, model)
+        place = placed(folder)
+        for kind in STORES.values():
+            if kind.lies_at(place):
+                return cls(kind.open(place), model)
+        msg = f"{place} is no index, or one that was not finished; make one with `sensorium index`"
+        raise ArtifactError(msg)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._store)
 
     def __repr__(self) -> str:
         what = "all columns" if self.column is None else repr(self.column)
@@ -155,7 +137,7 @@ class Index:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns whose cells are kept."""
-        return self._records.columns
+        return self._store.columns
 
     @property
     def recall(self) -> float | None:
@@ -163,12 +145,12 @@ class Index:
 
         None where every vector is compared, and so all of them are found.
         """
-        return self._storage.recall
+        return self._store.recall
 
     @cached_property
     def model(self) -> Model:
         """The model that embeds rows and queries."""
-        return self._model or load(self.folder / "model")
+        return self._model or load(self._store.model_folder())
 
     # --- changing ---------------------------------------------------------------------------------
 
@@ -212,7 +194,7 @@ class Index:
             TableError: keys that are not there (then none is deleted), or a faulty condition.
         """
         names = [keys] if isinstance(keys, str) else list(map(str, keys))
-        return self._storage.drop(names, where)
+        return self._store.drop(names, where)
 
     def _write(
         self,
@@ -227,7 +209,7 @@ class Index:
             raise TableError(all_at_once("The table lacks columns of the index:", lacking))
         keys = None if self.key is None else keys_of(table, self.key)
         if keys is not None and not replace:
-            self._storage.refuse_known(keys)
+            self._store.refuse_known(keys)
         self._check_model()
         table = table.with_schema(self.model.schema, partial=True)
         shelf = self.model.shelf(table, ledger, on_row=on_row)
@@ -238,12 +220,11 @@ class Index:
             for cells in zip(*columns, strict=True)
         ]
         numbers = shelf.kept[there].tolist()
-        self._storage.put(keys, rows, dict(zip(numbers, vectors, strict=True)), replace=replace)
+        self._store.put(keys, rows, dict(zip(numbers, vectors, strict=True)), replace=replace)
 
     def _check_model(self) -> None:
-        if self.model.fingerprint != self._records.facts["model"]:
-            where = self.folder / "model"
-            msg = f"{self.folder} was made by another model; search it with the one in {where}"
+        if self.model.fingerprint != self._store.facts["model"]:
+            msg = f"{self.folder} was made by another model; search it with its own (model=None)"
             raise ArtifactError(msg)
 
     # --- searching --------------------------------------------------------------------------------
@@ -279,30 +260,30 @@ class Index:
         if not cells and not words:
             msg = "nothing to search for: give cells of a row to be like (photo=...), or words"
             raise PartError(msg)
-        allowed = None if where is None else self._records.where(where)
+        allowed = None if where is None else self._store.where(where)
         found: list[dict[int, float]] = []
         if cells:
             vector = embedded_query(self.model, self.column, cells)
-            near, similar = self._storage.nearest(vector, top * DEEP if words else top, allowed)
+            near, similar = self._store.nearest(vector, top * DEEP if words else top, allowed)
             found.append(dict(zip(near[0].tolist(), similar[0].tolist(), strict=True)))
         if words:
             found.append(self._speaking(words, top * DEEP, allowed))
         scores = found[0] if len(found) == 1 else joined([list(one) for one in found])
         ids = list(scores)[:top]
-        rows = self._records.rows(ids)
+        rows = self._store.rows(ids)
         return [Hit(key, scores[one], row) for one, (key, row) in rows.items()]
 
     def nearest(
         self, vectors: Matrix, *, top: int = 10, where: str | None = None
     ) -> tuple[list[list[str]], Float32[np.ndarray, " queries found"]]:
         """Find the rows nearest to vectors that are at hand: their keys and similarities."""
-        if vectors.ndim != 2 or vectors.shape[1] != self._records.facts["width"]:
-            width = self._records.facts["width"]
+        if vectors.ndim != 2 or vectors.shape[1] != self._store.facts["width"]:
+            width = self._store.facts["width"]
             msg = f"the index holds vectors of {width} numbers, the query has {vectors.shape}"
             raise PartError(msg)
-        allowed = None if where is None else self._records.where(where)
-        ids, similar = self._storage.nearest(vectors, top, allowed)
-        rows = self._records.rows(np.unique(ids).tolist())
+        allowed = None if where is None else self._store.where(where)
+        ids, similar = self._store.nearest(vectors, top, allowed)
+        rows = self._store.rows(np.unique(ids).tolist())
         return [[rows[one][0] for one in row] for row in ids.tolist()], similar
 
     def near_duplicates(self, least: float = 0.98, *, where: str | None = None) -> list[Pair]:
@@ -312,14 +293,14 @@ class Index:
             least: the least similarity.
             where: compare only rows for which a condition holds.
         """
-        ids, matrix = self._storage.vectors(None if where is None else self._records.where(where))
+        ids, matrix = self._store.vectors(None if where is None else self._store.where(where))
         found = []
         for start in range(0, len(ids), STEP):
             similar = matrix[start : start + STEP] @ matrix[start:].T
             for down, across in np.argwhere(np.triu(similar >= least, 1)).tolist():
                 found.append((float(similar[down, across]), start + down, start + across))
         found.sort(key=lambda pair: (-pair[0], pair[1:]))
-        rows = self._records.rows(ids[[n for _, *pair in found for n in pair]].tolist())
+        rows = self._store.rows(ids[[n for _, *pair in found for n in pair]].tolist())
         named = [(rows.get(int(ids[a])), rows.get(int(ids[b])), near) for near, a, b in found]
         return [Pair(a[0], b[0], similarity) for a, b, similarity in named if a and b]
 
@@ -329,7 +310,7 @@ class Index:
 
     def _speaking(self, words: str, most: int, allowed: Ids | None) -> dict[int, float]:
         # All that speak are found before a condition thins them out.
-        ids = self._records.speaking(words, most if allowed is None else len(self))
+        ids = self._store.speaking(words, most if allowed is None else len(self))
         if allowed is not None:
             some = set(allowed.tolist())
             ids = [one for one in ids if one in some]

@@ -9,7 +9,7 @@ from sensorium.core.schema import Schema
 from sensorium.data.sample import is_missing
 from sensorium.data.table import Table
 from sensorium.preprocess import Preprocess
-from sensorium.search.records import NUMBER
+from sensorium.search.conditions import NUMBER
 
 
 def keys_of(table: Table, key: str) -> list[str]:

@@ -6,7 +6,6 @@ names its place is committed. The words are kept by trigrams, which serve Chines
 
 import datetime as dt
 import json
-import re
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,17 +17,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from sensorium.core.errors import ArtifactError, TableError, nearest
+from sensorium.core.errors import ArtifactError
+from sensorium.search.conditions import NUMBER, holding, make_cells, quoted
+from sensorium.search.spoken import asked
 
 Ids = Int64[np.ndarray, " _"]
 
 PATIENCE = 60.0
 """So long a change waits for another process to finish its own, seconds."""
-SHORTEST = 3
-"""Shorter runs of characters have no trigram; they are looked for letter by letter."""
-NUMBER = "sensorium row"
-"""The column of a row's number; no table has one of that name."""
-ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE records (
@@ -67,8 +63,7 @@ class Records:
         """Make an empty file for rows of these columns."""
         base = sqlite3.connect(file)
         base.executescript(TABLES)
-        names = "".join(f", {quoted(name)}" for name in columns)
-        base.execute(f"CREATE TABLE cells ({quoted(NUMBER)} INTEGER PRIMARY KEY{names})")
+        make_cells(base, columns)
         base.executemany(
             "INSERT INTO facts VALUES (?, ?)",
             [(name, json.dumps(value)) for name, value in facts.items()],
@@ -163,50 +158,19 @@ class Records:
         return found[:, 0], found[:, 1]
 
     def where(self, condition: str) -> Ids:
-        """Find the rows for which a condition on the cells holds, such as ``price < 50``.
-
-        Args:
-            condition: an SQL expression over the columns (sqlite.org/lang_expr.html); it can
-                read cells and nothing else.
-
-        Returns:
-            Their ids, rising.
-
-        Errors:
-            TableError: the condition cannot be read, or names a column that there is not.
-        """
-        number, columns = quoted(NUMBER), self.columns
-        _check_quoted(condition, columns)
-        self._base.set_authorizer(_may)
-        try:
-            found = self._base.execute(
-                f"SELECT {number} FROM cells WHERE ({condition}\n) ORDER BY 1"  # noqa: S608
-            ).fetchall()
-        except (sqlite3.DatabaseError, sqlite3.Warning) as error:
-            said = str(error)
-            lost = said.removeprefix("no such column: ")
-            hint = nearest(lost, columns) if lost != said else ""
-            msg = f"the condition {condition!r} cannot be used: {said}{hint}"
-            raise TableError(msg) from error
-        finally:
-            self._base.set_authorizer(None)
-        return np.array([one for (one,) in found], np.int64)
+        """Find the rows for which a condition on the cells holds; see ``conditions.holding``."""
+        return holding(self._base, self.columns, condition)
 
     def speaking(self, words: str, most: int) -> list[int]:
-        """Find the rows whose texts hold some of the words, the best first (BM25).
-
-        Words of one or two characters have no trigram: in scripts without spaces the rows that
-        hold them come after; in others they are looked for only where there is no longer word.
-        """
-        parts = [piece for word in re.findall(r"\w+", words) for piece in pieces(word)]
-        long = [f'"{part}"' for part in parts if len(part) >= SHORTEST]
-        short = [p for p in parts if len(p) < SHORTEST and (not long or _is_spaceless(p))]
+        """Find the rows whose texts hold some of the words; see ``Store.speaking``."""
+        what = asked(words)
         found: dict[int, None] = {}
-        if long:
+        if what.long:
+            together = " OR ".join(f'"{part}"' for part in what.long)
             statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?"
-            rows = self._base.execute(statement, (" OR ".join(long), most))
+            rows = self._base.execute(statement, (together, most))
             found |= dict.fromkeys(one for (one,) in rows)
-        for part in short:
+        for part in what.short:
             statement = "SELECT rowid FROM words WHERE instr(lower(text), lower(?)) LIMIT ?"
             found |= dict.fromkeys(one for (one,) in self._base.execute(statement, (part, most)))
         return list(found)[:most]
@@ -221,37 +185,6 @@ class Records:
             for key, _, *cells in self._base.execute(statement, (one,)):
                 found[one] = key, dict(zip(names, cells, strict=True))
         return found
-
-
-def pieces(word: str) -> list[str]:
-    """Cut a run without spaces in scripts that have none into trigrams; leave other words whole."""
-    if len(word) <= SHORTEST or not _is_spaceless(word):
-        return [word]
-    return [word[start : start + SHORTEST] for start in range(len(word) - SHORTEST + 1)]
-
-
-def _is_spaceless(word: str) -> bool:
-    return any(sign >= "\u2e80" for sign in word)
-
-
-def _check_quoted(condition: str, columns: Sequence[str]) -> None:
-    """Refuse quoted names that are no columns: SQLite would take them for texts."""
-    known = {_folded(name) for name in (*columns, "cells")}
-    for part in re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""", condition):
-        name = part[1:-1].replace('""', '"')
-        if part[0] == '"' and _folded(name) not in known:
-            msg = f"the condition {condition!r} cannot be used: no such column: {name}"
-            raise TableError(msg + nearest(name, columns))
-
-
-def _folded(name: str) -> str:
-    """Fold case as SQLite does: of ASCII letters only."""
-    return "".join(sign.lower() if sign.isascii() else sign for sign in name)
-
-
-def quoted(name: str) -> str:
-    """Write a column's name so that SQL takes it as one."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def kept(cell: Any) -> Any:
@@ -273,8 +206,3 @@ def kept(cell: Any) -> Any:
         except TypeError:
             return None
     return str(cell) if isinstance(cell, Path | dt.timedelta | uuid.UUID | Decimal) else None
-
-
-def _may(action: int, first: str | None, *_: Any) -> int:
-    reads_elsewhere = action == sqlite3.SQLITE_READ and first != "cells"
-    return sqlite3.SQLITE_DENY if action not in ALLOWED or reads_elsewhere else sqlite3.SQLITE_OK

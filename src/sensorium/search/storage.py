@@ -1,29 +1,37 @@
-"""Records and vectors of an index, changed together: a change counts wholly or not at all.
+"""An index in one folder: SQLite, and a file of bare vectors.
 
-It knows ids, keys, cells and vectors, and nothing of models.
+index/
+index.json        says that the index is whole
+model/            the model that embeds rows and queries
+records.sqlite    keys, cells, words, and where each vector lies; its transactions commit
+vectors-N.f32     unit vectors, bare 32-bit floats
+lists-N-M.faiss   the first M of these, coded and sorted, where there are many
 """
 
 import hashlib
+import json
 import os
+import shutil
 import sqlite3
 import uuid
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
-from sensorium.core.errors import ArtifactError, ExtraError, TableError, all_at_once
-from sensorium.search.inverted import FEWEST, Inverted, Reach
+from sensorium.core.errors import ArtifactError, ExtraError, PartError
+from sensorium.search.inverted import FEWEST, Inverted, Reach, check_faiss
 from sensorium.search.records import Records
+from sensorium.search.store import Found, Ids, Keyed, Matrix, Store, claimed, refuse_lost
 from sensorium.search.vectors import Vectors
 
-Ids = Int64[np.ndarray, " _"]
-Matrix = Float32[np.ndarray, " _ width"]
-
+INDEX = "index.json"
+FORMAT = 1
+MODEL = "model"
 RECORDS = "records.sqlite"
 LEFT = 1_000
 """Beyond so many vectors that no row has any more, and more than are in use, the file is packed."""
@@ -38,8 +46,8 @@ WIDE = 1_000
 EXACTLY = "every vector is compared, which is exact and slower"
 
 
-class Storage:
-    """What lies in an index's folder beside its model.
+class Storage(Store):
+    """The store that needs no package: a folder with SQLite and a file of vectors.
 
     Args:
         folder: made by ``create``.
@@ -49,7 +57,7 @@ class Storage:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.place = self.folder = folder
         self.records = Records(folder / RECORDS)
         self._lying: tuple[Ids, Ids] | None = None
         self._open: Vectors | None = None
@@ -57,11 +65,68 @@ class Storage:
 
     @classmethod
     def create(
-        cls, folder: Path, columns: Sequence[str], width: int, facts: Mapping[str, Any]
-    ) -> None:
-        """Make an empty storage for rows of these columns and vectors of this width."""
+        cls, place: Path | str, columns: Sequence[str], width: int, facts: Mapping[str, Any]
+    ) -> "Storage":
+        """Make an empty one; see ``Store.create``."""
+        if isinstance(place, str):
+            msg = f"store='sqlite' keeps an index in a folder; {place} needs store='lancedb'"
+            raise PartError(msg)
+        if facts.get("approximate"):
+            check_faiss()
+        folder = claimed(place)
         begin = {"count": 0, "file": "vectors-0.f32", "rows": 0, "width": width}
-        Records.create(folder / RECORDS, columns, {**begin, **facts}).close()
+        try:
+            Records.create(folder / RECORDS, columns, {**begin, **facts}).close()
+            return cls(folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @classmethod
+    def lies_at(cls, place: Path | str) -> bool:
+        """Tell whether the folder holds one."""
+        return isinstance(place, Path) and (place / INDEX).is_file()
+
+    @classmethod
+    def open(cls, place: Path | str) -> "Storage":
+        """Open one; see ``Store.open``."""
+        folder = Path(place)
+        try:
+            found = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("format")
+        except (ValueError, AttributeError):
+            found = "torn"
+        if found != FORMAT:
+            msg = f"{folder} has format {found!r}, this version reads {FORMAT}; make it anew"
+            raise ArtifactError(msg)
+        return cls(folder)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was said when it was made, and what is known of its files."""
+        return self.records.facts
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose cells are kept."""
+        return self.records.columns
+
+    def keep_model(self, save: Callable[[Path], object]) -> None:
+        """Keep the folder that ``save`` writes."""
+        save(self.folder / MODEL)
+
+    def model_folder(self) -> Path:
+        """Give that folder."""
+        return self.folder / MODEL
+
+    def finish(self) -> None:
+        """Say that the index is whole."""
+        about = {"format": FORMAT} | {name: self.facts[name] for name in ("column", "key")}
+        text = json.dumps(about, ensure_ascii=False)
+        (self.folder / INDEX).write_text(text + "\n", encoding="utf-8")
+
+    def remove(self) -> None:
+        """Take the folder away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def put(
         self,
@@ -71,17 +136,7 @@ class Storage:
         *,
         replace: bool = False,
     ) -> None:
-        """Add rows.
-
-        Args:
-            keys: their names; None counts them on.
-            rows: cells and words of each.
-            vectors: those that there are, by the number of their row in ``rows``.
-            replace: forget the rows that have these keys now; else they are refused.
-
-        Errors:
-            TableError: keys that are there already.
-        """
+        """Add rows; see ``Store.put``."""
         with self.records.changing():
             facts = self.records.facts
             if keys is None:
@@ -104,28 +159,11 @@ class Storage:
         self._forget()
         self._sort()
 
-    def refuse_known(self, keys: Iterable[str]) -> None:
-        """Refuse keys that rows have already.
-
-        Errors:
-            TableError: names them all.
-        """
-        known = self.records.ids_of(keys)
-        if known:
-            title = f"{len(known):,} of the rows are in the index already (update them instead):"
-            raise TableError(all_at_once(title, [f"key {key!r}" for key in known]))
-
     def drop(self, keys: Sequence[str], where: str | None) -> int:
-        """Forget rows by their keys, and all for which a condition holds; give how many.
-
-        Errors:
-            TableError: keys that are not there (then none is forgotten), or a faulty condition.
-        """
+        """Forget rows; see ``Store.drop``."""
         with self.records.changing():
             found = self.records.ids_of(keys)
-            lost = [f"key {key!r}" for key in keys if key not in found]
-            if lost:
-                raise TableError(all_at_once("These rows are not in the index:", lost))
+            refuse_lost(keys, found)
             some = self.records.where(where).tolist() if where else []
             gone = sorted({*found.values(), *some})
             self.records.remove(gone)
@@ -134,17 +172,29 @@ class Storage:
         self._sort()
         return len(gone)
 
-    def nearest(
-        self, queries: Matrix, top: int, allowed: Ids | None
-    ) -> tuple[Int64[np.ndarray, " queries found"], Float32[np.ndarray, " queries found"]]:
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
+        """Find the rows of some keys."""
+        return self.records.ids_of(keys)
+
+    def rows(self, ids: Iterable[int]) -> Keyed:
+        """Give the key and the cells of some rows."""
+        return self.records.rows(ids)
+
+    def where(self, condition: str) -> Ids:
+        """Find the rows for which a condition holds."""
+        return self.records.where(condition)
+
+    def speaking(self, words: str, most: int) -> list[int]:
+        """Find the rows whose texts hold some of the words."""
+        return self.records.speaking(words, most)
+
+    def nearest(self, queries: Matrix, top: int, allowed: Ids | None) -> Found:
         """Find the rows whose vectors are nearest, by lists where there are some.
 
-        See ``Vectors.nearest`` and ``Inverted.nearest``.
-
-        Args:
-            queries: vectors.
-            top: how many rows a query.
-            allowed: the ids of the rows that may be found; None allows all.
+        See ``Store.nearest``, ``Vectors.nearest`` and ``Inverted.nearest``.
         """
         ids, places = self._chosen(allowed)
         many = len(places) > FEW and 0 < top <= WIDE and len(queries) > 0
@@ -164,7 +214,7 @@ class Storage:
         return None if lists is None else lists.reach.recall
 
     def vectors(self, allowed: Ids | None) -> tuple[Ids, Matrix]:
-        """Give the ids of the rows that have a vector, and their vectors."""
+        """Give the ids of the rows that have a vector, and their vectors of length 1."""
         ids, places = self._chosen(allowed)
         return ids, np.asarray(self._vectors().matrix[places])
 

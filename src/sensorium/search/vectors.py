@@ -178,3 +178,27 @@ class Vectors:
             ]
             self._rounded = torch.cat(blocks)
         return self._rounded
+
+
+def best_of(
+    queries: Matrix, matrix: Matrix, top: int
+) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+    """Find the rows of a matrix nearest to queries, all of length 1: in no order, exactly scored.
+
+    Fewer come where there are fewer.
+    """
+    top, similar = min(top, len(matrix)), queries @ matrix.T
+    if top == 0:
+        return np.zeros((len(queries), 0), np.int64), similar[:, :0]
+    chosen = np.argpartition(similar, len(matrix) - top, axis=1)[:, -top:]
+    return chosen, np.einsum("qw,qtw->qt", queries, matrix[chosen])
+
+
+def in_order(
+    ids: Int64[np.ndarray, " queries found"],
+    similar: Float32[np.ndarray, " queries found"],
+    top: int,
+) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+    """Order what was found by similarity, and keep the best; of equals the lowest id."""
+    order = np.lexsort((ids, -similar), axis=1)[:, :top]
+    return np.take_along_axis(ids, order, 1), np.take_along_axis(similar, order, 1)

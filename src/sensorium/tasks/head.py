@@ -1,7 +1,7 @@
 """Heads: from a fused vector to one target's outputs, with their loss, decision and scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +15,10 @@ from sensorium.metrics.tally import Score, Weight
 Array = NDArray[Any]
 
 
+OBJECTS = frozenset({"texts", "spans", "keywords"})
+"""The forms of heads whose truths and answers are arrays of objects."""
+
+
 class Head(nn.Module, ABC):
     """One target's output layers, for the fusion and for each part alone. A subclass is final.
 
@@ -24,11 +28,13 @@ class Head(nn.Module, ABC):
     Decided outputs are numpy arrays: probabilities [rows classes] for classes and tags, values in
     the target's own units [rows] for numbers. Truths are numpy arrays: class numbers [rows] with
     -1 where unknown and ``len(names)`` where the class was never seen in training; 0/1
-    [rows classes] with -1 where unknown; numbers [rows] with NaN where unknown.
+    [rows classes] with -1 where unknown; numbers [rows] with NaN where unknown. Texts are arrays
+    of objects: the answer, a str, and as truth the tuple of texts that are right, () where unknown.
 
     Attributes:
-        form: ``"classes"``, ``"tags"`` or ``"values"``.
-        names: the classes or tags, in order; () for values.
+        form: ``"classes"``, ``"tags"``, ``"values"``, or of objects: ``"texts"``, ``"spans"``,
+            ``"keywords"``.
+        names: the classes or tags, in order; () for values and texts.
         primary: the metric that chooses the best epoch; more is better unless ``lower_is_better``.
         learns_threshold: whether ``fit_thresholds`` has anything to choose.
     """
@@ -41,8 +47,9 @@ class Head(nn.Module, ABC):
 
     def __init__(self, width: int, parts: int, outputs: int) -> None:
         super().__init__()
-        self.joint = nn.Linear(width, outputs)
-        self.apart = nn.ModuleList(nn.Linear(width, outputs) for _ in range(parts))
+        if outputs:  # words are written by a decoder, which has weights of its own
+            self.joint = nn.Linear(width, outputs)
+            self.apart = nn.ModuleList(nn.Linear(width, outputs) for _ in range(parts))
 
     def forward(self, pooled: Float[Tensor, " batch width"]) -> Float[Tensor, " batch outputs"]:
         """Compute raw outputs from the fused vector."""
@@ -117,6 +124,10 @@ class Head(nn.Module, ABC):
     def errors(self, truth: Array, decided: Array) -> Array:
         """Give one number a row: how wrong the answer is (log loss or absolute error)."""
 
+    def in_words(self, one: Any) -> str:
+        """Write the truth of one row, or the answer to it, where they are objects."""
+        return str(one)
+
     @staticmethod
     def known(truth: Array) -> NDArray[np.bool_]:
         """Tell the rows whose truth is known."""
@@ -124,3 +135,12 @@ class Head(nn.Module, ABC):
         if truth.dtype.kind == "i":
             return np.asarray(first != -1)
         return ~np.isnan(first)
+
+
+def as_rows(rows: Iterable[Any]) -> Array:
+    """Put one object a row into an array."""
+    listed = list(rows)
+    out = np.empty(len(listed), object)
+    for place, row in enumerate(listed):
+        out[place] = row
+    return out

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
 from sensorium.core.errors import PartError, all_at_once
+from sensorium.core.schema import Field
 from sensorium.preprocess.step import Step
 from sensorium.tasks.classes import below_zero
-from sensorium.tasks.head import Head
+from sensorium.tasks.head import Array, Head
 from sensorium.tasks.task import Task
 
 
@@ -31,6 +32,7 @@ class Several(Task):
         self.tasks = tasks
         self.weights = weights
         self.targets = tuple(target for task in tasks for target in task.targets)
+        self.wanted = {name: kind for task in tasks for name, kind in task.wanted.items()}
         self.each = nn.ModuleList(tasks)
         faults = below_zero({f"weight {i}": w for i, w in enumerate(weights or ())})
         if not tasks:
@@ -46,19 +48,22 @@ class Several(Task):
         """Set every task up."""
         self.heads = {}
         for task in self.tasks:
-            task.setup(width, names, {target: steps[target] for target in task.targets})
+            task.setup(width, names, steps)
             self.heads |= getattr(task, "heads", {})
+        self.reads = tuple(dict.fromkeys(name for task in self.tasks for name in task.reads))
 
     def forward(self, fused: Fused, batch: Batch) -> Features:
         """Compute all tasks' outputs, side by side."""
         outputs: dict[str, Tensor] = {}
         alone: dict[str, dict[str, Tensor]] = {}
+        texts: dict[str, tuple[tuple[str, ...], ...]] = {}
         for task in self.tasks:
             features: Features = task(fused, batch)
             outputs |= features.outputs
+            texts |= features.texts
             for name, by_target in features.alone.items():
                 alone.setdefault(name, {}).update(by_target)
-        return Features(fused, outputs, alone)
+        return Features(fused, outputs, alone, texts)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Give all tasks' losses, each times its task's weight."""
@@ -68,6 +73,29 @@ class Several(Task):
             for task, weight in zip(self.tasks, weights, strict=True)
             for name, loss in task.loss(features, batch).items()
         }
+
+    def decided(self, features: Features) -> dict[str, Array]:
+        """Give what all tasks made of their outputs."""
+        return {t: found for task in self.tasks for t, found in task.decided(features).items()}
+
+    def suited(self, target: str, field: Field) -> Field:
+        """Give the field of a target as its task needs it."""
+        return next((t.suited(target, field) for t in self.tasks if target in t.targets), field)
+
+    def study(self, texts: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
+        """Let every task look at the texts."""
+        for task in self.tasks:
+            task.study(texts)
+
+    def state(self) -> Mapping[str, Any]:
+        """Give what the tasks read from elsewhere, by their place."""
+        found = {str(place): dict(task.state()) for place, task in enumerate(self.tasks)}
+        return {place: state for place, state in found.items() if state}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Give each task its own back."""
+        for place, task in enumerate(self.tasks):
+            task.restore(state.get(str(place), {}))
 
     def predict(self, features: Features) -> list[Any]:
         """Give each row a dict of answers by target."""

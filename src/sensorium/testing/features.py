@@ -3,7 +3,7 @@
 Legend: rows = batch, width = features of a vector, parts = input columns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -15,19 +15,37 @@ WIDTH = 8
 PARTS = ("photo", "the.words")
 
 
-def made_up(rows: int, seed: int = 0) -> Fused:
-    """Make up fused features of some rows: the last but one lacks a part, the last lacks all."""
+def made_up(
+    rows: int,
+    seed: int = 0,
+    lengths: Mapping[str, int] | None = None,
+    parts: Sequence[str] = PARTS,
+) -> Fused:
+    """Make up fused features of some rows: the last but one lacks a part, the last lacks all.
+
+    Args:
+        rows: how many.
+        seed: draws them.
+        lengths: how many tokens each part has; None gives each one, its own vector.
+        parts: the names of the parts.
+    """
     generator = torch.Generator().manual_seed(seed)
-    vectors = torch.randn(1 + len(PARTS), rows, WIDTH, generator=generator)
-    present = torch.ones(len(PARTS), rows, dtype=torch.bool)
+    vectors = torch.randn(1 + len(parts), rows, WIDTH, generator=generator)
+    present = torch.ones(len(parts), rows, dtype=torch.bool)
     present[0, -2:] = False
-    present[1, -1] = False
+    present[:, -1] = False
+    lengths = {name: (lengths or {}).get(name, 1) for name in parts}
+    tokens = [vectors[0].unsqueeze(1)]
+    for own, length in zip(vectors[1:], lengths.values(), strict=True):
+        more = torch.randn(rows, length - 1, WIDTH, generator=generator)
+        tokens += [own.unsqueeze(1), more]
     return Fused(
         pooled=vectors[0],
-        tokens=vectors.transpose(0, 1).contiguous(),
-        mask=torch.ones(rows, 1 + len(PARTS), dtype=torch.bool),
-        parts=dict(zip(PARTS, vectors[1:], strict=True)),
-        present=dict(zip(PARTS, present, strict=True)),
+        tokens=torch.cat(tokens, 1),
+        mask=torch.ones(rows, 1 + sum(lengths.values()), dtype=torch.bool),
+        parts=dict(zip(parts, vectors[1:], strict=True)),
+        present=dict(zip(parts, present, strict=True)),
+        lengths=lengths,
     )
 
 
@@ -45,6 +63,7 @@ def fused_rows(fused: Fused, index: Tensor) -> Fused:
         mask=fused.mask[index],
         parts={name: part[index] for name, part in fused.parts.items()},
         present={name: there[index] for name, there in fused.present.items()},
+        lengths=fused.lengths,
     )
 
 
@@ -67,5 +86,5 @@ def slopes_of(total: Tensor, leaves: Sequence[Tensor]) -> list[Tensor]:
 
 
 def without_targets(batch: Batch) -> Batch:
-    """Take all columns away; a batch of a task's check holds targets only."""
-    return batch.without(*batch.columns)
+    """Take all columns away but inputs that a task reads word by word."""
+    return batch.without(*(name for name in batch.columns if name not in PARTS))

@@ -83,6 +83,7 @@ class Fit:
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
         model.to(accelerator.device)
+        model.task.study(train.texts)
         optimiser = make_optimiser(model, plan)
         wrapped = accelerator.prepare_model(model)
         average = Average(model, plan.ema) if plan.ema else None

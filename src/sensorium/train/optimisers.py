@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sensorium.decoders import Decoder
 from sensorium.encoders.encoder import Encoder
 from sensorium.train.plan import Plan
 
@@ -14,7 +15,7 @@ from sensorium.train.plan import Plan
 def make_optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     """Make the plan's optimiser; vectors (biases, norms, tokens) get no weight decay.
 
-    Weights that an encoder slows down (``Encoder.paces``) are in groups of their own.
+    Weights that an encoder or a decoder slows down (``paces``) are in groups of their own.
     """
     paces = paces_of(model)
     by_kind: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -51,7 +52,7 @@ def paces_of(model: nn.Module) -> dict[str, float]:
     return {
         f"{name}.{inner}" if name else inner: pace
         for name, part in model.named_modules()
-        if isinstance(part, Encoder)
+        if isinstance(part, Encoder | Decoder)
         for inner, pace in part.paces().items()
     }
 

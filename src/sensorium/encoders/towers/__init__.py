@@ -6,9 +6,13 @@ from typing import Any
 
 from sensorium.core.errors import PartError
 from sensorium.encoders.towers.audio import AudioTower
+from sensorium.encoders.towers.blip import FAMILY as BLIP
+from sensorium.encoders.towers.blip import BlipWords
 from sensorium.encoders.towers.efficientnet import LITE0, PUBLISHED, EfficientNetTower
 from sensorium.encoders.towers.image import ImageTower
 from sensorium.encoders.towers.keras import KerasTower
+from sensorium.encoders.towers.llava import FAMILY as LLAVA
+from sensorium.encoders.towers.llava import LlavaSight, LlavaWords
 from sensorium.encoders.towers.onnx_audio import OnnxAudio
 from sensorium.encoders.towers.onnx_image import OnnxImage
 from sensorium.encoders.towers.onnx_text import OnnxText
@@ -23,10 +27,17 @@ __all__ = ["TOWERS", "Tower", "available_starters", "open_tower", "remade_tower"
 BY_KIND: dict[str, Any] = {part.kind: part for part in (AudioTower, ImageTower, TextTower)}
 """Those of ``transformers``."""
 ONNX: dict[str, Any] = {part.kind: part for part in (OnnxAudio, OnnxImage, OnnxText)}
+OWN: dict[tuple[str, str], Any] = {
+    (BLIP, "text"): BlipWords, (LLAVA, "image"): LlavaSight, (LLAVA, "text"): LlavaWords,
+}  # fmt: skip
+"""Those of one family only, by family and kind."""
 TOWERS: dict[str, Any] = {
     part.__name__: part
-    for part in (*BY_KIND.values(), *ONNX.values(), EfficientNetTower, KerasTower, TimmTower)
-}
+    for part in (
+        *BY_KIND.values(), *ONNX.values(), *OWN.values(), EfficientNetTower, KerasTower,
+        TimmTower,
+    )
+}  # fmt: skip
 """Towers by name, each with ``open(source)`` and ``remade(state)``."""
 
 
@@ -59,8 +70,10 @@ def _part(place: Path, kind: str) -> Any:
         return ONNX[kind]
     if place.suffix == ".keras":
         return KerasTower
-    own = read_json(place, CONFIG).get("model_type") == LITE0["model_type"]
-    return EfficientNetTower if own or (place / PUBLISHED.file).is_file() else BY_KIND[kind]
+    family = read_json(place, CONFIG).get("model_type")
+    if family == LITE0["model_type"] or (place / PUBLISHED.file).is_file():
+        return EfficientNetTower
+    return OWN.get((str(family), kind)) or BY_KIND[kind]
 
 
 def remade_tower(state: Mapping[str, Any]) -> Tower:

@@ -92,6 +92,13 @@ class AudioTower(Tower):
             tokens = tokens.flatten(2).transpose(1, 2)
         return as_encoded(tokens, self._heard(column, tokens.shape[1]), column)
 
+    def everything(self, column: Column) -> Encoded:
+        """Give all steps; Whisper's decoder hears the silence that fills its 30 seconds, too."""
+        if self.family != "whisper":
+            return self.tokens(column)
+        tokens = self._run(column).last_hidden_state
+        return Encoded(tokens, torch.ones_like(tokens[..., 0], dtype=torch.bool), column.present)
+
     def summary(self, column: Column) -> Float[Tensor, " batch summed"]:
         """Sum the sound up: the model's own embedding, or the mean of what was heard."""
         if self.family in WHOLE:

@@ -26,8 +26,9 @@ class Framing(nn.Module):
 
     Args:
         known: ``scaled`` and ``side_px`` (the sides before and after the cut, px), ``mean`` and
-            ``deviation`` (one number a colour, as shares of 255), and ``fit``, how a picture
-            becomes a square (``"crop"`` unless it says otherwise).
+            ``deviation`` (one number a colour, as shares of 255), ``fit``, how a picture becomes a
+            square (``"crop"`` unless it says otherwise), and ``wide_px``, how wide the square is
+            then made where it does not stay one.
     """
 
     mean: Tensor
@@ -37,6 +38,7 @@ class Framing(nn.Module):
         super().__init__()
         self.scaled = int(known["scaled"])
         self.side = int(known["side_px"])
+        self.wide = int(known.get("wide_px", self.side))
         self.fit = known.get("fit", "crop")
         for name in ("mean", "deviation"):
             value = torch.tensor(known[name], dtype=torch.float32)[:, None, None]
@@ -49,7 +51,7 @@ class Framing(nn.Module):
 
     def forward(
         self, values: Shaped[Tensor, " batch given high wide"]
-    ) -> Float[Tensor, " batch channels side side"]:
+    ) -> Float[Tensor, " batch channels down across"]:
         """Prepare pictures of bytes, or of numbers from 0 to 255."""
         x = values.to(self.mean.dtype, memory_format=torch.channels_last)
         if x.shape[1] != self.channels:
@@ -59,6 +61,9 @@ class Framing(nn.Module):
             x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255)
         edge = (self.scaled - self.side) // 2
         x = x[..., edge : edge + self.side, edge : edge + self.side]
+        if self.wide != self.side:
+            size = (self.side, self.wide)
+            x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255)
         return (x / 255 - self.mean) / self.deviation
 
     def suited(self, field: Field) -> Field:

@@ -1,4 +1,6 @@
-"""Pretrained picture encoders of ``transformers``: ViT, DINOv2, Swin, ConvNeXt, CLIP, SigLIP.
+"""Pretrained picture encoders of ``transformers``: ViT, DINOv2, Swin, ConvNeXt, CLIP, SigLIP, BLIP.
+
+Of a model of two halves, such as TrOCR or Donut, the half that sees.
 
 Pictures come as bytes, scaled and cut as the model's ``preprocessor_config.json`` says: the field
 that ``suited`` gives does the scaling, the tower cuts the middle out and evens the colours.
@@ -28,10 +30,13 @@ from sensorium.encoders.towers.tower import Tower
 from sensorium.nn.layers import layers_of
 
 PAIRED = {
+    "blip": "BlipVisionModel",
     "clip": "CLIPVisionModelWithProjection",
     "siglip": "SiglipVisionModel",
 }
 """Models of two sides, and the class of the side that sees."""
+HALVES = {"blip": "vision_model", "vision-encoder-decoder": "encoder"}
+"""Models of two halves, and the half that sees."""
 FIRST = {"vit", "deit", "dinov2", "dinov2_with_registers", "dinov3_vit"}
 """Models whose first token sums the picture up."""
 MEAN = (0.5, 0.5, 0.5)
@@ -64,9 +69,13 @@ class ImageTower(Tower):
         """
         config = config_of(folder)
         name = PAIRED.get(config["model_type"], "")
-        model = loaded(_class(name), folder, ("pooler.", "embeddings.mask_token"), _options(config))
+        if config["model_type"] in HALVES:
+            model, config = _half(folder, config)
+        else:
+            unused = ("pooler.", "embeddings.mask_token")
+            model = loaded(_class(name), folder, unused, _options(config))
         demand_reader(model, folder, cls.kind)
-        known = {"config": config, "side": name, **_seen(folder, model.config)}
+        known = {"config": config, "side": name, **seen_by(folder, model.config)}
         return cls(model, known)
 
     @classmethod
@@ -111,6 +120,18 @@ class ImageTower(Tower):
         """Accept any picture: one of another side is scaled."""
 
 
+def _half(folder: Path, config: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Take the half that sees, and the config by which it is made again."""
+    package, kind = transformers(), str(config["model_type"])
+    named = [name for name in config.get("architectures") or () if hasattr(package, name)]
+    part = getattr(package, named[0]) if named else package.VisionEncoderDecoderModel
+    whole = loaded(part, folder, ("encoder.pooler.", "vision_model.pooler."))
+    own = dict(config.get("encoder", config))
+    model = fresh(_class(PAIRED.get(kind, "")), own, _options(own))
+    model.load_state_dict(getattr(whole, HALVES[kind]).state_dict(), strict=False)
+    return model, own
+
+
 def _class(name: str) -> Any:
     package = transformers()
     return getattr(package, name) if name else package.AutoModel
@@ -126,10 +147,12 @@ def _sequence(tokens: Tensor) -> Tensor:
     return tokens.flatten(2).transpose(1, 2) if tokens.ndim == 4 else tokens
 
 
-def _seen(folder: Path, config: Any) -> dict[str, Any]:
+def seen_by(folder: Path, config: Any) -> dict[str, Any]:
     """Read how pictures are scaled, cut and evened out."""
     inner = preprocessor_of(folder, "image_processor")
     size, crop = inner.get("size"), inner.get("crop_size")
+    if isinstance(size, list):  # width first, as older files have it
+        size = {"height": size[-1], "width": size[0]}
     shortest = isinstance(size, Mapping) and "shortest_edge" in size
     side = side_of(size) or int(getattr(config, "image_size", 0) or 224)
     scaled, fit = side, "crop" if shortest else "stretch"
@@ -142,9 +165,11 @@ def _seen(folder: Path, config: Any) -> dict[str, Any]:
     if not inner.get("do_normalize", True):
         inner = {**inner, "image_mean": (0.0,) * 3, "image_std": (1.0,) * 3}
     scale = 255 * inner.get("rescale_factor", 1 / 255) if inner.get("do_rescale", True) else 255
+    wide = int(size.get("width", 0)) if isinstance(size, Mapping) else 0
     return {
         "scaled": max(scaled, side),
         "side_px": side,
+        **({"wide_px": wide} if wide and not crop and wide != side else {}),
         "fit": fit,
         "mean": [mean / scale for mean in inner.get("image_mean", MEAN)],
         "deviation": [deviation / scale for deviation in inner.get("image_std", MEAN)],

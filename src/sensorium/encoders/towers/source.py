@@ -213,10 +213,23 @@ def fresh(part: Any, config: Mapping[str, Any], options: Mapping[str, Any] | Non
 
 def _made(part: Any, config: Mapping[str, Any]) -> Any:
     """Make a config object; a class for one side of a model of two takes that side of it."""
-    plain = _harmless(config)
-    made = transformers().AutoConfig.for_model(plain.pop("model_type"), **plain)
+    made = made_config(config)
     own = getattr(part, "config_class", None)
     return made if own is None or isinstance(made, own) else getattr(made, own.base_config_key)
+
+
+def made_config(config: Mapping[str, Any]) -> Any:
+    """Make a config object of what a folder says, less what names code.
+
+    Errors:
+        PartError: ``transformers`` knows no such model.
+    """
+    plain = _harmless(config)
+    try:
+        return transformers().AutoConfig.for_model(plain.pop("model_type"), **plain)
+    except ValueError as error:
+        msg = f"transformers knows no model of type {config['model_type']!r}: {error}"
+        raise PartError(msg) from error
 
 
 def _harmless(config: Mapping[str, Any]) -> dict[str, Any]:

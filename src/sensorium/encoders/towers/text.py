@@ -89,7 +89,7 @@ class TextTower(Tower):
             "dense": [entry["shape"] for entry in found["dense"]],
             "max_tokens": _longest(folder, config, model),
             "tokenizer": str(folder),
-            "digest": _digest(folder),
+            "digest": digest_of(folder),
             "prefix": _prefix(folder),
         })  # fmt: skip
         for layer, entry in zip(tower.dense, found["dense"], strict=True):
@@ -307,7 +307,7 @@ def _dense(folder: Path) -> dict[str, Any]:
     return {"shape": shape, "weights": weights}
 
 
-def _digest(folder: Path) -> str:
+def digest_of(folder: Path) -> str:
     """Name the rules of the model's tokenizer; "" where they are of an older form."""
     file = folder / "tokenizer.json"
     if not file.is_file():

@@ -34,6 +34,10 @@ class Tower(nn.Module, ABC):
     def tokens(self, column: Column) -> Encoded:
         """Give Float[batch time features]."""
 
+    def everything(self, column: Column) -> Encoded:
+        """Give all tokens as its own decoder sees them: those behind the end of a cell, too."""
+        return self.tokens(column)
+
     @abstractmethod
     def summary(self, column: Column) -> Float[Tensor, " batch summed"]:
         """Give one vector a row, in the way that the network was trained for."""

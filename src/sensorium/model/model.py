@@ -4,31 +4,33 @@ It knows nothing of files of tables, of training or of reports.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from sensorium.core.batch import Batch, Encoded, Features
-from sensorium.core.describe import build, describe
-from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_once, nearest
+from sensorium.core.describe import describe
+from sensorium.core.errors import PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Fault, Ledger
-from sensorium.core.schema import SCHEMA_PARTS, Schema
+from sensorium.core.schema import Schema
 from sensorium.core.seed import derive
 from sensorium.core.version import __version__
-from sensorium.encoders import ENCODERS, Encoder
+from sensorium.decoders import Sampling
+from sensorium.encoders import Encoder
 from sensorium.encoders.frozen import content_name, extracting, features_name
-from sensorium.fusion import FUSIONS, Fusion
-from sensorium.preprocess import Extractor, Preprocess, Shelf, Table
-from sensorium.store.folder import opened, written
-from sensorium.tasks import TASKS, Task
+from sensorium.fusion import Fusion
+from sensorium.model.answers import Answer, Row, answer_of
+from sensorium.model.writing import Written, pieces, writer_in
+from sensorium.model.writing import written as written_text
+from sensorium.preprocess import Extractor, Notes, Preprocess, Shelf, Table
+from sensorium.store.folder import written
+from sensorium.tasks import Task
 
 INDEX = "sensorium.json"
 WEIGHTS = "weights.safetensors"
@@ -36,28 +38,6 @@ PREPROCESS = "preprocess.json"
 FORMAT = 1
 COUNTS = {"texts", "cut"}
 """What a step notes of the rows that it was fitted on, and does not go by."""
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One row's answer and how it came about.
-
-    Attributes:
-        value: a label, a number, a list of tags, or a dict by target; None when the row was
-            skipped.
-        scores: probabilities by target, then by class; empty for numbers.
-        status: ``"ok"``, or which cells were absent or damaged, or why the row was skipped.
-        absent: the input columns that the row does not have.
-        faults: the damaged cells of the row.
-    """
-
-    value: Any
-    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    status: str = "ok"
-    absent: tuple[str, ...] = ()
-    faults: tuple[Fault, ...] = ()
 
 
 class Model(nn.Module):
@@ -99,7 +79,7 @@ class Model(nn.Module):
                 name = next(n for n in self.names if self._encoder_of[n] == number)
                 encoder.setup(prep.steps[name].layout)
             fusion.setup(self.names)
-            task.setup(fusion.width, self.names, {t: prep.steps[t] for t in task.targets})
+            task.setup(fusion.width, self.names, prep.steps)
 
     @property
     def schema(self) -> Schema:
@@ -158,7 +138,8 @@ class Model(nn.Module):
     ) -> Shelf:
         """Read a table for this model as ``Shelf.of`` does, by its own extractors unless given."""
         return Shelf.of(
-            self.prep, table, ledger, folder=folder, on_row=on_row, identify=self.task.columns,
+            self.prep, table, ledger, folder=folder, on_row=on_row,
+            notes=Notes(self.task.columns, self.task.reads),
             extractors=self.extractors() if extractors is None else extractors,
         )  # fmt: skip
 
@@ -174,7 +155,7 @@ class Model(nn.Module):
         """
         self._check_names(rows)
         ledger = Ledger()
-        inputs = [{name: row.get(name) for name in self.names} for row in rows]
+        inputs = map(self._inputs, rows)
         clean = [self.prep.read(row, number, ledger) for number, row in enumerate(inputs)]
         faults: dict[Any, list[Fault]] = {}
         for fault in ledger:
@@ -188,13 +169,59 @@ class Model(nn.Module):
             features = self.features(self.prep.collate([clean[n] for n in some], some))
             found |= zip(some, self._values(features), strict=True)
         return [
-            _answer(found.get(n), self.names, clean[n], tuple(faults.get(n, ())))
+            answer_of(found.get(n), self.names, clean[n], tuple(faults.get(n, ())))
             for n in range(len(rows))
         ]
 
     def predict(self, *rows: Row) -> list[Any]:
         """Give one answer a row: a label, a number, a list of tags, or a dict by target."""
         return [answer.value for answer in self.answers(rows)]
+
+    def write(
+        self, *rows: Row, sampling: Sampling | None = None, prefix: str = ""
+    ) -> list[list[Written]]:
+        """Write texts with all that is known of them: candidates, best first, row by row.
+
+        Args:
+            rows: cells by column.
+            sampling: how to write; None is the task's own way.
+            prefix: words with which every text begins.
+
+        Returns:
+            The candidates of each row; none for a row that was skipped.
+
+        Errors:
+            PartError: the task writes nothing token by token.
+        """
+        writer = writer_in(self.task)
+        self._check_names(rows)
+        batch = self.prep([self._inputs(row) for row in rows])
+        drafts = writer.write(self.features(batch).fused, sampling, prefix) if len(batch) else []
+        found = dict(zip(batch.rows, drafts, strict=True))
+        return [
+            [written_text(draft, writer.head, prefix) for draft in found.get(number, ())]
+            for number in range(len(rows))
+        ]
+
+    def stream(
+        self, row: Row, *, sampling: Sampling | None = None, prefix: str = ""
+    ) -> Iterator[str]:
+        """Write the text of one row, and give each piece of it as soon as it is there.
+
+        Args:
+            row: cells by column.
+            sampling: how to write, without beams; None is the task's own way, without beams.
+            prefix: words with which the text begins; they are not given again.
+
+        Errors:
+            PartError: the task writes nothing token by token, or beams were asked for.
+        """
+        writer = writer_in(self.task)
+        self._check_names([row])
+        batch = self.prep([self._inputs(row)])
+        if not len(batch):
+            return iter(())
+        return pieces(writer.stream(self.features(batch).fused, sampling, prefix))
 
     def predict_proba(self, *rows: Row) -> NDArray[np.floating[Any]]:
         """Give the probability of each class, Float[rows classes], in the order of ``classes``.
@@ -245,6 +272,9 @@ class Model(nn.Module):
                     row[target] = dict(zip(head.names, map(float, chances), strict=True))
         return list(zip(values, scores, strict=True))
 
+    def _inputs(self, row: Row) -> Row:
+        return {name: row.get(name) for name in self.names}
+
     def _check_names(self, rows: Sequence[Row]) -> None:
         if any(not isinstance(row, Mapping) for row in rows):
             msg = "a row is a dict of cells by column, such as {'review': 'lovely'}"
@@ -261,11 +291,13 @@ class Model(nn.Module):
             encoders[name] = first.get(number) or describe(self._encoders[number])
             first.setdefault(number, name)
         states = {name: dict(self.encoders[name].state()) for name in set(first.values())}
+        read = dict(self.task.state())
         return {
             "encoders": encoders,
             "states": {name: states[name] for name in sorted(states) if states[name]},
             "fusion": describe(self.fusion),
             "task": describe(self.task),
+            **({"task_state": read} if read else {}),
             "seed": self.seed,
         }
 
@@ -300,66 +332,6 @@ class Model(nn.Module):
         return "\n".join([*lines, "    sensorium.load('this folder').predict({...})", ""])
 
 
-def load(
-    folder: str | Path, *, parts: Mapping[str, type] | None = None, device: str = "cpu"
-) -> Model:
-    """Load a model folder; nothing in it can run code.
-
-    Args:
-        folder: what ``Model.save`` wrote.
-        parts: your own encoders, fusions or tasks by class name.
-        device: where the weights go.
-
-    Errors:
-        ArtifactError: the folder is not ours, a byte of it was changed, or a part is unknown.
-    """
-    folder = Path(folder)
-    content = opened(folder, INDEX)
-    if content.get("format") != FORMAT:
-        msg = f"{folder} has format {content.get('format')!r}, this version reads {FORMAT}"
-        raise ArtifactError(msg)
-    state = json.loads((folder / PREPROCESS).read_text(encoding="utf-8"))
-    try:
-        model = assemble(Preprocess.restore(state), content, parts)
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (PartError, RuntimeError, KeyError) as error:
-        msg = f"{folder} cannot be loaded: {error}"
-        raise ArtifactError(msg) from error
-    return model.to(device).eval()
-
-
-def assemble(
-    prep: Preprocess, description: Mapping[str, Any], parts: Mapping[str, type] | None = None
-) -> Model:
-    """Build a model with new weights from what ``Model.describe`` gave.
-
-    Columns that ``prep`` does not have are left out, so a model of fewer columns can be made.
-    Encoders whose state is described are made without their pretrained weights, which must follow.
-    """
-    known = {**SCHEMA_PARTS, **ENCODERS, **FUSIONS, **TASKS, **_plugged_in(), **(parts or {})}
-    encoders: dict[str, Encoder] = {}
-    shared: dict[str, Encoder] = {}
-    for name, part in description["encoders"].items():
-        first = part if isinstance(part, str) else name
-        source = description["encoders"][first]
-        if name in prep.schema.inputs:
-            if first not in shared:
-                shared[first] = build(source, known)
-                shared[first].restore(description.get("states", {}).get(first, {}))
-            encoders[name] = shared[first]
-    return Model(
-        prep,
-        encoders=encoders,
-        fusion=build(description["fusion"], known),
-        task=build(description["task"], known),
-        seed=description["seed"],
-    )
-
-
-def _plugged_in() -> dict[str, type]:
-    return {point.name: point.load() for point in entry_points(group="sensorium.parts")}
-
-
 def _check_parts(
     prep: Preprocess, encoders: Mapping[str, Encoder], fusion: Fusion, task: Task
 ) -> None:
@@ -378,21 +350,6 @@ def _check_parts(
                if name not in targets]  # fmt: skip
     if faults:
         raise PartError(all_at_once("These parts do not fit together:", faults))
-
-
-def _answer(
-    found: tuple[Any, dict[str, dict[str, float]]] | None,
-    names: Sequence[str],
-    clean: Mapping[str, Any],
-    faults: tuple[Fault, ...],
-) -> Answer:
-    damaged = [fault.column for fault in faults]
-    absent = tuple(n for n in names if clean.get(n) is None and n not in damaged)
-    notes = [f"{title}: {', '.join(columns)}" for title, columns in
-             (("damaged", damaged), ("absent", absent)) if columns]  # fmt: skip
-    if found is None:
-        return Answer(None, {}, f"skipped; {'; '.join(notes)}", absent, faults)
-    return Answer(*found, "; ".join(notes) or "ok", absent, faults)
 
 
 def _write_json(file: Path, content: Any) -> None:

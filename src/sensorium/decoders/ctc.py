@@ -1,0 +1,221 @@
+"""Connectionist temporal classification: what each moment says, and the texts that may be heard.
+
+Graves et al. 2006. At every step of time the network says a token or the blank; a text is what is
+left when repetitions are merged and blanks dropped.
+
+Legend: time = steps of what was heard, ids = all tokens, the blank last, tokens = those of a text.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Chances = Float[np.ndarray, " time ids"]
+Language = Callable[[str], float]
+"""Gives the log-probability of a text."""
+
+
+class CTC(nn.Module):
+    """Says a token or the blank at every step.
+
+    Args:
+        width: features of a step.
+        vocabulary: how many tokens there are; the blank is one more.
+    """
+
+    def __init__(self, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.blank = vocabulary
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, vocabulary + 1)
+
+    def forward(self, steps: Float[Tensor, " batch time width"]) -> Tensor:
+        """Give log-probabilities, Float[batch time ids]."""
+        scores: Tensor = self.out(self.norm(steps))
+        exact = scores if scores.dtype == torch.float64 else scores.float()
+        return exact.log_softmax(2)
+
+
+def ctc_losses(
+    log_probs: Float[Tensor, " batch time ids"],
+    mask: Bool[Tensor, " batch time"],
+    tokens: Int[Tensor, " batch steps"],
+    real: Bool[Tensor, " batch steps"],
+) -> Float[Tensor, " batch"]:
+    """Give each row's loss a token: -log of the chance of its text, by any alignment.
+
+    Args:
+        log_probs: from ``CTC``; the blank is the last id.
+        mask: which steps of time are real, the first ones.
+        tokens: the true text.
+        real: which of its tokens are real, the first ones.
+
+    Returns:
+        The losses; 0 where the text cannot be heard in so few steps.
+    """
+    lengths = real.sum(1)
+    losses = F.ctc_loss(
+        log_probs.transpose(0, 1),
+        torch.where(real, tokens, 0),
+        mask.sum(1),
+        lengths,
+        blank=log_probs.shape[2] - 1,
+        reduction="none",
+        zero_infinity=True,
+    )
+    return losses / lengths.clamp(min=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A text as it was heard.
+
+    Attributes:
+        ids: its tokens.
+        starts, ends: where each lies, in steps of time; its end is the step behind it.
+        chances: how sure each is, 0 to 1.
+        score: the log-probability of the text as a whole.
+    """
+
+    ids: tuple[int, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    chances: tuple[float, ...]
+    score: float
+
+
+def greedy(log_probs: Chances) -> Heard:
+    """Take the most probable id at every step; of no steps, the empty text."""
+    if not len(log_probs):
+        return Heard((), (), (), (), 0.0)
+    best = log_probs.argmax(1)
+    blank = log_probs.shape[1] - 1
+    turns = np.flatnonzero(np.diff(best, prepend=-1) != 0)
+    stops = np.append(turns[1:], len(best))
+    runs = [(int(a), int(b)) for a, b in zip(turns, stops, strict=True) if best[a] != blank]
+    return Heard(
+        tuple(int(best[a]) for a, _ in runs),
+        tuple(a for a, _ in runs),
+        tuple(b for _, b in runs),
+        tuple(float(np.exp(log_probs[a:b, best[a]].max())) for a, b in runs),
+        float(log_probs.max(1).sum()),
+    )
+
+
+def prefix_beam(
+    log_probs: Chances,
+    beams: int,
+    *,
+    allowed: Callable[[tuple[int, ...]], bool] | None = None,
+    finished: Callable[[tuple[int, ...]], bool] | None = None,
+    bonus: Callable[[tuple[int, ...]], float] | None = None,
+) -> list[Heard]:
+    """Find the most probable texts over all their alignments (Hannun et al. 2014).
+
+    Args:
+        log_probs: of one row.
+        beams: how many beginnings are followed.
+        allowed: which beginnings may be followed (a word list); None follows all.
+        finished: which beginnings may be a whole text; None takes all.
+        bonus: what is added to the score of a text when the texts found are ranked (a language
+            model's log-probability, weighted); None adds nothing.
+
+    Returns:
+        Up to ``beams`` texts, best first; there is always one.
+    """
+    blank = log_probs.shape[1] - 1
+    # By text: the log-probabilities of its alignments that end in the blank, and in its last token.
+    lines: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
+    for step in log_probs:
+        grown: dict[tuple[int, ...], tuple[float, float]] = {}
+        likely = np.argsort(-step[:blank], kind="stable")[: max(2 * beams, 8)]
+        for text, (on_blank, on_token) in lines.items():
+            either = np.logaddexp(on_blank, on_token)
+            _add(grown, text, blank_too=either + step[blank])
+            if text:
+                _add(grown, text, token_too=on_token + step[text[-1]])
+            for token in likely.tolist():
+                longer = (*text, token)
+                if allowed is not None and not allowed(longer):
+                    continue
+                # A repeated token needs a blank between, or it merges with the one before.
+                before = on_blank if text and text[-1] == token else either
+                _add(grown, longer, token_too=before + step[token])
+        ranked = sorted(grown, key=lambda text: -np.logaddexp(*grown[text]))
+        lines = {text: grown[text] for text in ranked[:beams]}
+    whole = [text for text in lines if finished is None or finished(text)] or [()]
+    scores = {text: float(np.logaddexp(*lines.get(text, (-np.inf, -np.inf)))) for text in whole}
+    ranked = sorted(whole, key=lambda t: -(scores[t] + (bonus(t) if bonus else 0.0)))
+    return [aligned(log_probs, text, scores[text]) for text in ranked]
+
+
+def _add(
+    grown: dict[tuple[int, ...], tuple[float, float]],
+    text: tuple[int, ...],
+    blank_too: float = -np.inf,
+    token_too: float = -np.inf,
+) -> None:
+    if max(blank_too, token_too) == -np.inf:
+        return
+    on_blank, on_token = grown.get(text, (-np.inf, -np.inf))
+    grown[text] = (
+        float(np.logaddexp(on_blank, blank_too)),
+        float(np.logaddexp(on_token, token_too)),
+    )
+
+
+def aligned(log_probs: Chances, ids: Sequence[int], score: float = 0.0) -> Heard:
+    """Find where each token of a text lies: the most probable of its alignments (Viterbi).
+
+    Args:
+        log_probs: of one row.
+        ids: the text.
+        score: is handed on.
+
+    Returns:
+        The text with its times; a text that so few steps cannot hold has no times of its own.
+    """
+    time, blank = len(log_probs), log_probs.shape[1] - 1
+    if not ids:
+        return Heard((), (), (), (), score)
+    if not time:
+        return _untimed(ids, time, score)
+    states = np.full(2 * len(ids) + 1, blank)
+    states[1::2] = ids
+    skips = np.zeros(len(states), np.bool_)
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    best, back = np.full(len(states), -np.inf), np.zeros((time, len(states)), np.int64)
+    best[0], best[1] = log_probs[0, blank], log_probs[0, states[1]]
+    for step in range(1, time):
+        ways = np.stack([best, _shifted(best, 1), np.where(skips, _shifted(best, 2), -np.inf)])
+        back[step] = ways.argmax(0)
+        best = ways.max(0) + log_probs[step, states]
+    at = len(states) - 1 if best[-1] >= best[-2] else len(states) - 2
+    if not np.isfinite(best[at]):
+        return _untimed(ids, time, score)
+    path = np.zeros(time, np.int64)
+    for step in range(time - 1, -1, -1):
+        path[step] = at
+        at -= int(back[step, at])
+    places = [np.flatnonzero(path == 2 * n + 1) for n in range(len(ids))]
+    return Heard(
+        tuple(ids),
+        tuple(int(p[0]) for p in places),
+        tuple(int(p[-1]) + 1 for p in places),
+        tuple(float(np.exp(log_probs[p, i].max())) for p, i in zip(places, ids, strict=True)),
+        score,
+    )
+
+
+def _untimed(ids: Sequence[int], time: int, score: float) -> Heard:
+    return Heard(tuple(ids), (0,) * len(ids), (time,) * len(ids), (0.0,) * len(ids), score)
+
+
+def _shifted(x: NDArray[np.float64], by: int) -> NDArray[np.float64]:
+    return np.concatenate([np.full(by, -np.inf), x[:-by]])

@@ -1,0 +1,85 @@
+"""Models from folders and from descriptions. Nothing that is read can run code."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from sensorium.core.describe import build
+from sensorium.core.errors import ArtifactError, PartError
+from sensorium.core.schema import SCHEMA_PARTS
+from sensorium.decoders import DECODERS
+from sensorium.encoders import ENCODERS, Encoder
+from sensorium.fusion import FUSIONS
+from sensorium.model.model import FORMAT, INDEX, PREPROCESS, WEIGHTS, Model
+from sensorium.preprocess import Preprocess
+from sensorium.store.folder import opened
+from sensorium.tasks import TASKS
+
+KNOWN: dict[str, type] = {**SCHEMA_PARTS, **ENCODERS, **FUSIONS, **DECODERS, **TASKS}
+
+
+def load(
+    folder: str | Path, *, parts: Mapping[str, type] | None = None, device: str = "cpu"
+) -> Model:
+    """Load a model folder; nothing in it can run code.
+
+    Args:
+        folder: what ``Model.save`` wrote.
+        parts: your own encoders, fusions or tasks by class name.
+        device: where the weights go.
+
+    Errors:
+        ArtifactError: the folder is not ours, a byte of it was changed, or a part is unknown.
+    """
+    folder = Path(folder)
+    content = opened(folder, INDEX)
+    if content.get("format") != FORMAT:
+        msg = f"{folder} has format {content.get('format')!r}, this version reads {FORMAT}"
+        raise ArtifactError(msg)
+    state = json.loads((folder / PREPROCESS).read_text(encoding="utf-8"))
+    try:
+        model = assemble(Preprocess.restore(state), content, parts)
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (PartError, RuntimeError, KeyError) as error:
+        msg = f"{folder} cannot be loaded: {error}"
+        raise ArtifactError(msg) from error
+    return model.to(device).eval()
+
+
+def assemble(
+    prep: Preprocess, description: Mapping[str, Any], parts: Mapping[str, type] | None = None
+) -> Model:
+    """Build a model with new weights from what ``Model.describe`` gave.
+
+    Columns that ``prep`` does not have are left out, so a model of fewer columns can be made.
+    Encoders and tasks whose state is described are made without their pretrained weights, which
+    must follow.
+    """
+    known = KNOWN | _plugged_in() | dict(parts or {})
+    encoders: dict[str, Encoder] = {}
+    shared: dict[str, Encoder] = {}
+    for name, part in description["encoders"].items():
+        first = part if isinstance(part, str) else name
+        source = description["encoders"][first]
+        if name in prep.schema.inputs:
+            if first not in shared:
+                shared[first] = build(source, known)
+                shared[first].restore(description.get("states", {}).get(first, {}))
+            encoders[name] = shared[first]
+    task = build(description["task"], known)
+    task.restore(description.get("task_state", {}))
+    return Model(
+        prep,
+        encoders=encoders,
+        fusion=build(description["fusion"], known),
+        task=task,
+        seed=description["seed"],
+    )
+
+
+def _plugged_in() -> dict[str, type]:
+    return {point.name: point.load() for point in entry_points(group="sensorium.parts")}

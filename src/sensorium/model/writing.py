@@ -1,0 +1,77 @@
+"""Texts as a model wrote them, and piece by piece while it does."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sensorium.core.errors import PartError
+from sensorium.decoders import Draft
+from sensorium.tasks import Task, Writer
+from sensorium.tasks.timing import TORN
+from sensorium.tasks.words_head import WordsHead
+from sensorium.tasks.writer import writer_of
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A token of a text, and how probable it was, 0 to 1."""
+
+    text: str
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text as it was written.
+
+    Attributes:
+        text: the text; of a prefix that was given, what stands behind it, space and all.
+        chance: the probability of the text as a whole, 0 to 1.
+        pieces: its tokens, which make up the text; of a character of several tokens, the last
+            holds it and those before are empty.
+        ended: whether it came to its end, and was not cut at the limit.
+    """
+
+    text: str
+    chance: float
+    pieces: tuple[Piece, ...]
+    ended: bool
+
+
+def writer_in(task: Task) -> Writer:
+    """Find what writes in a task.
+
+    Errors:
+        PartError: nothing does.
+    """
+    writer = writer_of(task)
+    if writer is None:
+        msg = f"{type(task).__name__} writes no texts token by token; use model.predict(...)"
+        raise PartError(msg)
+    return writer
+
+
+def written(draft: Draft, head: WordsHead, prefix: str = "") -> Written:
+    """Turn a draft into a text."""
+    text = head.text(draft.ids, prefix)
+    ends = [head.text(draft.ids[: n + 1], prefix).rstrip(TORN) for n in range(len(draft.ids) - 1)]
+    ends.append(text)
+    begins = ["", *ends[:-1]]
+    pieces = tuple(
+        Piece(end[len(begin) :] if end.startswith(begin) else "", math.exp(chance))
+        for begin, end, chance in zip(begins, ends, draft.log_probs, strict=False)
+    )
+    chance = math.exp(sum(draft.log_probs))
+    return Written(text, chance, pieces[: len(draft.ids)], draft.ended)
+
+
+def pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Give what each text adds to the one before; half a character waits for its other half."""
+    said = text = ""
+    for text in texts:
+        whole = text.rstrip(TORN)
+        if whole.startswith(said) and whole != said:
+            yield whole[len(said) :]
+            said = whole
+    if text.startswith(said) and text != said:  # it was cut within a character
+        yield text[len(said) :]

@@ -1,0 +1,257 @@
+"""What every task that ends in words does: teach a decoder, let it write, judge what it wrote.
+
+Legend: batch = rows, time = what the decoder looks at, steps = tokens of a text and its end.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from sensorium.core.batch import Batch, Column, Features, Fused
+from sensorium.core.errors import PartError
+from sensorium.decoders import Decoder, Draft, Sampling, TextDecoder, stream, write
+from sensorium.metrics import Cider, caption_tokens
+from sensorium.preprocess.step import Step
+from sensorium.preprocess.written import WrittenStep
+from sensorium.tasks.head import Array
+from sensorium.tasks.judging import judged
+from sensorium.tasks.teaching import Teaching
+from sensorium.tasks.words_head import WordsHead, as_texts, token_losses
+
+DRAWN = "drawn"
+PLAIN = "plain"
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What a decoder looks at: the fused vector, unless it reads none, then all columns' tokens."""
+
+    tokens: Float[Tensor, " batch time width"]
+    mask: Bool[Tensor, " batch time"]
+
+    @classmethod
+    def of(cls, fused: Fused, decoder: Decoder) -> "Memory":
+        """Put the fused vector before the tokens, so that no fusion's work is lost."""
+        if decoder.reads == "tokens":
+            return cls(fused.tokens, fused.mask)
+        first = fused.pooled.unsqueeze(1)
+        real = torch.ones_like(fused.mask[:, :1])
+        return cls(torch.cat([first, fused.tokens], 1), torch.cat([real, fused.mask], 1))
+
+
+class Writer(nn.Module):
+    """A decoder and the target that it writes.
+
+    Args:
+        target: the column.
+        step: its fitted step.
+        width: of what the decoder looks at.
+        judge: the family of scores.
+        decoder: what writes; it is set up here. None takes a small Transformer.
+        sampling: how it writes when asked for nothing else; None takes the best token each time.
+        teaching: how it is taught; None is ``Teaching()``.
+
+    Errors:
+        PartError: the target is not text.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        step: Step,
+        width: int,
+        judge: str,
+        decoder: Decoder | None = None,
+        sampling: Sampling | None = None,
+        teaching: Teaching | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(step, WrittenStep):
+            msg = (
+                f"target {target!r} is {step.kind}, and words are to be written: override its "
+                f"kind, kinds={{{target!r}: Text()}} (--kind {target}=text)"
+            )
+            raise PartError(msg)
+        self.target = target
+        self.decoder = decoder or TextDecoder()
+        self.decoder.setup(width, step.layout)
+        self.head = WordsHead(step.tokens, judge)
+        self.heads = {target: self.head}
+        self.sampling = sampling or Sampling()
+        self.teaching = teaching or Teaching()
+        self.rare: Cider | None = None
+
+    def forward(self, fused: Fused, batch: Batch) -> Features:
+        """Score every token of the true texts; in self-critical training, of drawn ones too."""
+        memory, column = Memory.of(fused, self.decoder), batch.columns[self.target]
+        read, _ = self._taught(column)
+        if self.training and self.teaching.own:
+            read = self._own(memory, read)
+        outputs = {self.target: self._scores(memory, read)}
+        if self.training and self.teaching.self_critical:
+            outputs |= self._drawn(memory)
+        return Features(fused, outputs)
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """Give the loss of the true texts, and of drawn ones where there are any."""
+        column = batch.columns[self.target]
+        _, truth = self._taught(column)
+        losses = {self.target: self._plain(features.outputs[self.target], truth)}
+        if self._key(DRAWN) in features.outputs:
+            kept = 1 - self.teaching.self_critical
+            losses[self.target] = kept * losses[self.target]
+            critic = self.teaching.self_critical * self._critic(features, column)
+            losses[f"{self.target}/score"] = critic
+        return losses
+
+    def study(self, texts: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
+        """Learn from all texts of the training rows which words are rare.
+
+        Errors:
+            ExtraError: what judges the texts is not installed; better said now than in the end.
+        """
+        judged(self.head.judge, ("a",), (("a",),))
+        if self.teaching.self_critical and self.head.judge == "caption":
+            known = [row for row in texts[self.target] if row]
+            self.rare = Cider.fit([[caption_tokens(text) for text in row] for row in known])
+
+    def write(
+        self, fused: Fused, sampling: Sampling | None = None, prefix: str = ""
+    ) -> list[list[Draft]]:
+        """Write the candidates of each row, best first."""
+        memory = Memory.of(fused, self.decoder)
+        given = self._prefix(prefix, memory)
+        return write(self.decoder, memory.tokens, memory.mask, sampling or self.sampling, given)
+
+    def stream(
+        self, fused: Fused, sampling: Sampling | None = None, prefix: str = ""
+    ) -> Iterator[str]:
+        """Write the text of one row; gives it as far as it is settled, after each token."""
+        memory = Memory.of(fused, self.decoder)
+        given = self._prefix(prefix, memory)
+        chosen = sampling or replace(self.sampling, beams=1, candidates=1)
+        for (ids,) in stream(self.decoder, memory.tokens, memory.mask, chosen, given):
+            yield self.head.text(ids, prefix)
+
+    def attention(self, fused: Fused, ids: Sequence[int]) -> Tensor | None:
+        """Give how much each token of a row's text looked at each step, Float[steps time]."""
+        memory = Memory.of(fused, self.decoder)
+        read = [*self.decoder.begin, *ids]
+        tokens = torch.tensor([read], device=memory.tokens.device)
+        found = self.decoder.attention(memory.tokens, memory.mask, tokens)
+        if found is None:
+            return None
+        first = len(self.decoder.begin) - 1
+        seen = 1 if self.decoder.reads == "all" else 0
+        return found[0, first : first + len(ids), seen:]
+
+    def decided(self, features: Features) -> dict[str, Array]:
+        """Write each row's text."""
+        drafts = self.write(features.fused)
+        return {self.target: as_texts(self.head.tokens.text(row[0].ids) for row in drafts)}
+
+    def predict(self, features: Features) -> list[Any]:
+        """Write each row's text."""
+        return self.head.answers(self.decided(features)[self.target])
+
+    def _prefix(self, prefix: str, memory: Memory) -> Tensor | None:
+        ids = self.head.given(prefix)
+        if not ids:
+            return None
+        return torch.tensor([ids] * len(memory.tokens), device=memory.tokens.device)
+
+    def _taught(self, column: Column) -> tuple[Int[Tensor, " batch steps"], Column]:
+        """Give what the decoder reads, its marks first, and what it is to say, its end last."""
+        there = column.mask & column.present[:, None]
+        values, lengths = torch.where(there, column.values, self.decoder.end), there.sum(1)
+        begin = torch.tensor(list(self.decoder.begin), device=values.device)
+        read = torch.cat([begin.expand(len(values), -1), values], 1)
+        last = values.new_full((len(values), 1), self.decoder.end)
+        steps = torch.arange(values.shape[1] + 1, device=values.device)
+        said = torch.cat([values, last], 1)
+        return read, Column(said, steps <= lengths[:, None], column.present)
+
+    def _scores(self, memory: Memory, read: Tensor) -> Tensor:
+        scores = self.decoder(memory.tokens, memory.mask, read)
+        later: Tensor = scores[:, len(self.decoder.begin) - 1 :]
+        return later
+
+    def _plain(self, logits: Tensor, truth: Column) -> Tensor:
+        real = (truth.mask & truth.present[:, None]).to(logits.dtype)
+        losses = token_losses(logits, truth.values, self.teaching.smoothing)
+        return (losses * real).sum() / real.sum().clamp(min=1)
+
+    def _own(self, memory: Memory, read: Tensor) -> Tensor:
+        """Put the decoder's own choices in place of some tokens (Mihaylova and Martins 2019)."""
+        marks = len(self.decoder.begin)
+        with torch.no_grad():
+            own = self._scores(memory, read)[:, :-1].argmax(2)
+        chosen = torch.rand(own.shape, device=own.device) < self.teaching.own
+        return torch.cat([read[:, :marks], torch.where(chosen, own, read[:, marks:])], 1)
+
+    def _key(self, name: str) -> str:
+        return f"{self.target}/{name}"
+
+    def _drawn(self, memory: Memory) -> dict[str, Tensor]:
+        """Draw a text a row, and write the best one, the baseline (Rennie et al. 2017)."""
+        noise = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        was_training = self.training
+        self.eval()
+        draws = write(
+            self.decoder, memory.tokens, memory.mask, Sampling(temperature=1.0), noise=noise
+        )
+        best = write(self.decoder, memory.tokens, memory.mask)
+        self.train(was_training)
+        drawn, plain = (self._ids([row[0] for row in rows], memory) for rows in (draws, best))
+        begin = torch.tensor(list(self.decoder.begin), device=drawn.device)
+        read = torch.cat([begin.expand(len(drawn), -1), drawn.clamp(min=0)[:, :-1]], 1)
+        return {
+            self._key(DRAWN): self._scores(memory, read),
+            self._key(f"{DRAWN} ids"): drawn,
+            self._key(f"{PLAIN} ids"): plain,
+        }
+
+    def _ids(self, drafts: Sequence[Draft], memory: Memory) -> Int[Tensor, " batch steps"]:
+        """Lay drafts side by side with their ends, padded with -1."""
+        rows = [[*d.ids, *([self.decoder.end] if d.ended else [])] for d in drafts]
+        longest = max(1, *map(len, rows))
+        padded = [row + [-1] * (longest - len(row)) for row in rows]
+        return torch.tensor(padded, device=memory.tokens.device)
+
+    def _critic(self, features: Features, column: Column) -> Tensor:
+        """Raise the probability of draws that score above the best text, lower that of others."""
+        logits = features.outputs[self._key(DRAWN)]
+        ids = features.outputs[self._key(f"{DRAWN} ids")]
+        gains = self._rewards(ids, column) - self._rewards(
+            features.outputs[self._key(f"{PLAIN} ids")], column
+        )
+        losses = token_losses(logits, ids.clamp(min=0)) * (ids >= 0)
+        kept = column.present.to(losses.dtype)
+        each = (gains.to(losses) * losses.sum(1) * kept).sum()
+        return each / ((ids >= 0).sum(1) * kept).sum().clamp(min=1)
+
+    def _rewards(self, ids: Tensor, column: Column) -> Tensor:
+        rows = [[i for i in row if i not in (-1, self.decoder.end)] for row in ids.tolist()]
+        texts = [self.head.tokens.text(row) for row in rows]
+        truth = self.head.truth(column).tolist()
+        known = [row for row, right in enumerate(truth) if right]
+        found = torch.zeros(len(texts), dtype=torch.float64)
+        if known:
+            said, right = [texts[r] for r in known], [truth[r] for r in known]
+            found[known] = torch.from_numpy(self._judge(said, right))
+        return found
+
+    def _judge(self, texts: Sequence[str], references: Sequence[tuple[str, ...]]) -> Array:
+        if self.rare is not None:
+            words = [caption_tokens(text) for text in texts]
+            return self.rare(words, [[caption_tokens(t) for t in row] for row in references])
+        return -self.head.errors(as_texts(references), as_texts(texts))
+
+
+def writer_of(task: nn.Module) -> Writer | None:
+    """Find what writes in a task; None where nothing does."""
+    return next((part for part in task.modules() if isinstance(part, Writer)), None)
