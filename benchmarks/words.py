@@ -128,7 +128,7 @@ def digits(minutes: float, seed: int, speakers: str = "") -> None:
     rows = sets.rows_of("fsdd/table.csv", "audio")
     rates = []
     for speaker in speakers.split(",") if speakers else sorted({row["speaker"] for row in rows}):
-        train = spoken_rows([r for r in rows if r["speaker"] != speaker], 1_500, seed)
+        train = spoken_rows([r for r in rows if r["speaker"] != speaker], 1_000, seed)
         test = spoken_rows([r for r in rows if r["speaker"] == speaker], 100, seed + 1)
         start = time.perf_counter()
         run = fitted(train, test, minutes, seed, task=sm.Transcribe("text"), inputs=["audio"])

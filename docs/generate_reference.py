@@ -26,6 +26,7 @@ ROOMS = (
     "sensorium.encoders.towers",
     "sensorium.align",
     "sensorium.fusion",
+    "sensorium.decoders",
     "sensorium.tasks",
     "sensorium.model",
     "sensorium.train",

@@ -198,7 +198,7 @@ def test_what_writes_nothing_says_so(taught: Author) -> None:
     model.task = Classify("colour")
     with pytest.raises(PartError, match="Classify writes no texts token by token"):
         model.write(ROW)
-    with pytest.raises(PartError, match="model.predict"):
+    with pytest.raises(PartError, match=r"model\.predict"):
         model.stream(ROW)
 
 

@@ -118,7 +118,11 @@ def test_it_writes_what_transformers_writes(tiny: Tiny, family: str) -> None:
 def test_whisper_is_told_the_language_and_what_to_do(tiny: Tiny) -> None:
     decoder = ready(tiny("whisper-writing"))
     assert decoder.begin == (1, 20, 22, 19)
-    assert (decoder.end, decoder.never, decoder.first_never) == (2, (0, 1, 3, 8, *range(18, 24)), (2, 9))
+    assert (decoder.end, decoder.never, decoder.first_never) == (
+        2,
+        (0, 1, 3, 8, *range(18, 24)),
+        (2, 9),
+    )
     other = ready(tiny("whisper-writing"), language="<|zh|>", speech_task="translate")
     assert other.begin == (1, 21, 23, 19)
     for options, said in (

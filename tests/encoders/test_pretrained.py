@@ -112,7 +112,9 @@ def test_no_gradient_reaches_a_frozen_network_and_its_dropout_is_off(tiny: Tiny)
 @pytest.mark.parametrize(("family", "kind"), [("bert", "text"), ("vit", "image"),
                                               ("hubert", "audio")])  # fmt: skip
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_last_blocks_and_what_is_behind_them_are_freed(tiny: Tiny, family: str, kind: str, count: int) -> None:
+def test_the_last_blocks_and_all_behind_are_freed(
+    tiny: Tiny, family: str, kind: str, count: int
+) -> None:
     encoder, column = ready(tiny(family), kind, unfreeze_last=count)
     blocks = encoder.tower.blocks()
     weights = list(encoder.tower.parameters())

@@ -17,6 +17,7 @@ from sensorium.metrics import (
     keyword_recall,
     keyword_scores,
 )
+from sensorium.metrics import keywords as judged
 
 EXACT = 1e-12
 ANSWERED = [
@@ -117,6 +118,7 @@ def test_one_text_is_no_list_of_keywords():
 
 def test_only_words_of_plain_letters_need_the_stemmer(monkeypatch):
     monkeypatch.setitem(sys.modules, "snowballstemmer", None)
+    judged._porter.cache_clear()
     assert keyword_hits([["深度学习", "词"]], [["词"]]).rank.tolist() == [2]
     with pytest.raises(ExtraError, match=r"sensorium\[text\]"):
-        keyword_hits([["word"]], [["word"]])
+        keyword_hits([["unheard"]], [["unheard"]])

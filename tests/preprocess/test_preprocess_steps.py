@@ -25,6 +25,7 @@ from sensorium.core.schema import (
     Image,
     Number,
     Series,
+    Spans,
     Text,
     Vector,
 )
@@ -128,6 +129,16 @@ KINDS: dict[str, Kind] = {
         ([[1, 2], [3, 4.5]], np.ones((7, 2)) * [[3], [1], [2], [9], [0], [1], [5]], [[0, 1]]),
         ("", NAN),
         ([[1, NAN]], [[1, 2], [3]], [], "no/such.npy", b"no array", 5, [["a"]], np.ones((2, 2, 2))),
+    ),
+    "spans": Kind(
+        Spans(),
+        (
+            [{"label": "a", "start": 0, "end": 2}],
+            '[{"label": "b", "start": 3, "end": 5}, {"label": "a", "start": 1, "end": 3}]',
+            {"label": "b", "start": 4, "end": 9},
+        ),
+        ("", NAN),
+        ([{"label": "a", "start": 2, "end": 2}], {"a": "words"}, "words", 5, [["a", 0, 2]]),
     ),
     "vector": Kind(
         Vector(),

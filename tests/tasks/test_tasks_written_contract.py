@@ -88,7 +88,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_keeps_the_contract(name: str) -> None:
     make, targets, options = CASES[name]
-    check_task(make, *prepared(*targets), new_process=name in {"both", "several"}, **options)
+    check_task(make, *prepared(*targets), new_process=name == "several", **options)
 
 
 @pytest.mark.parametrize("name", CASES)

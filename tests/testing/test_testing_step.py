@@ -207,6 +207,11 @@ HOUSE: list[tuple[Field, list[Any], list[Any]]] = [
     (schema.Flag(), ["yes", False, 1], ["perhaps"]),
     (schema.Date(), ["2024-03-31", date(2020, 2, 29), "2022-12-01T18:05"], ["yesterday"]),
     (schema.Series(), [[1, 2, 3], np.arange(5.0), [4.0, 1.0]], ["no/such.npy"]),
+    (
+        schema.Spans(),
+        [[{"label": name, "start": at, "end": at + 2}] for at, name in enumerate("aba")],
+        [{"a": "words without their text"}, 7],
+    ),
     (schema.Vector(), [[1, 2, 3], np.arange(3.0), [4.0, 1.0, 9.0]], [[[1.0], [2.0]]]),
 ]
 

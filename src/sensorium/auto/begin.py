@@ -119,10 +119,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         choice = dataclasses.replace(choice, plan=dataclasses.replace(choice.plan, epochs=epochs))
     parts = parts.with_schema(choice.schema)
     reasons = (*pairs.reasons, *words.reasons, *unseen, *told, *choice.reasons)
-    sources = tuple(_path(s) for s in (source, valid, test))
     record = Record(
-        sources, parts.fingerprints, choice.plan, reasons, command_line(), parts.how, ways,
-        pairs.lists,
+        tuple(map(_path, (source, valid, test))), parts.fingerprints, choice.plan, reasons,
+        command_line(), parts.how, ways, pairs.lists,
     )  # fmt: skip
     return _run(choice, parts, record, _folder(out, targets or aligned), damaged, quiet=quiet)
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from sensorium.core.describe import represent
 from sensorium.core.errors import PlanError
-from sensorium.core.schema import Field, Image, Schema, Text
+from sensorium.core.schema import Field, Image, Schema, Spans, Text
 from sensorium.encoders import Encoder, Pretrained
 from sensorium.encoders.towers.starter import available_starters
 from sensorium.tasks import Align, Caption, Task
@@ -68,7 +68,7 @@ def starters(
         msg = f"quality is one of {known}, found {quality!r}"
         raise PlanError(msg)
     left = {name: field for name, field in schema.inputs.items() if name not in given}
-    written = task is not None and Text in task.wanted.values()
+    written = task is not None and not {Text, Spans}.isdisjoint(task.wanted.values())
     chosen = {
         name: starter_for(f, width, quality, dropout, "none" if written else "auto")
         for name, f in left.items()

@@ -14,6 +14,7 @@ from sensorium.core.schema import (
     Number,
     Schema,
     Series,
+    Spans,
     Text,
 )
 from sensorium.encoders import (
@@ -30,6 +31,7 @@ from sensorium.encoders import (
     Spectrogram,
     Speech,
     TextCNN,
+    TextLSTM,
     Vectors,
 )
 from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear, Mean
@@ -70,7 +72,8 @@ def encoder_for(
     """Choose the encoder of one column."""
     alone = len(schema.inputs) == 1
     if isinstance(field, Text):
-        return _for_text(field, width, alone=alone)
+        spans = task is not None and Spans in task.wanted.values()
+        return _for_spans(width) if spans else _for_text(field, width, alone=alone)
     if field.kind == "image":
         return _for_image(rows, width, alone=alone)
     if field.kind == "audio":
@@ -119,6 +122,10 @@ def _for_text(field: Text, width: int, *, alone: bool) -> tuple[Encoder, str]:
         return TextCNN(width=width), "words are all there is: convolutions find phrases"
     pairs = NGrams(width=width, buckets=20_000, normed=True)
     return pairs, "hashed words and word pairs, light and quick"
+
+
+def _for_spans(width: int) -> tuple[Encoder, str]:
+    return TextLSTM(width=width), "read both ways, word by word, for spans are to be found"
 
 
 def _is_rich(field: Field) -> bool:
@@ -196,7 +203,7 @@ class Length(NamedTuple):
 
 TABLES = Length(40_000, 6, 40)
 WRITTEN = Length(30_000, 10, 50)
-WRITTEN_SOUNDS = Length(100_000, 20, 80)
+WRITTEN_SOUNDS = Length(16_000, 16, 80)
 ON_FEATURES = Length(150_000, 20, 40)
 OTHERS = {
     "text": Length(40_000, 6, 20),
@@ -323,16 +330,17 @@ def aligned_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[
 def written_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
     """Choose epochs for words: each of them is a lesson, so rows suffice sooner."""
     kinds = {field.kind for field in schema.inputs.values()}
-    length = WRITTEN_SOUNDS if kinds == {"audio"} else WRITTEN
+    heard = kinds == {"audio"}
+    length = WRITTEN_SOUNDS if heard else WRITTEN
     epochs = max(length.fewest, min(length.most, round(length.seen / max(rows, 1))))
     plan = Plan(
         epochs=epochs,
         minutes=minutes,
-        rows_per_step=32 if rows < MANY else 64,
-        rate=1e-3,
+        rows_per_step=16 if heard else 32 if rows < MANY else 64,
+        rate=2e-3 if heard else 1e-3,
         ema=0.99,
         modality_dropout=0.0 if len(kinds) == 1 else 0.05,
-        augment=("speed", "noise") if kinds == {"audio"} else (),
+        augment=("speed",) if heard else (),
         seed=seed,
     )
     step = plan.rows_per_step

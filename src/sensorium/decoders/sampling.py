@@ -297,7 +297,7 @@ class _Pool:
         del self.drafts[self.most :], self.worths[self.most :]
 
     def worth(self, total: float, length: int) -> float:
-        return total / float(max(1, length)) ** self.length_penalty
+        return float(total / max(1, length) ** self.length_penalty)
 
     def closed(self, best: float, steps: int, most: int) -> bool:
         """Tell whether no line under way can still come in, however it goes on."""

@@ -19,6 +19,7 @@ from sensorium.tasks.head import OBJECTS, Array, Head, as_rows
 One = Any
 """The truth or answer of one row: a number, or Array[classes]."""
 
+NOTHING = Senses()
 WORST = 6
 TYPICAL = 3
 BEST = 3
@@ -43,7 +44,7 @@ class Example:
     right: bool
     error: float
     cells: tuple[CellView, ...]
-    senses: Senses = Senses()
+    senses: Senses = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class _Show:
                     view_cell(self.model.prep, name, cells.get(name), row)
                     for name in self.model.names
                 ),
-                senses=senses(self.model, cells) if head.form == "texts" else Senses(),
+                senses=senses(self.model, cells) if head.form == "texts" else NOTHING,
             )
 
 

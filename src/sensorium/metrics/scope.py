@@ -62,14 +62,14 @@ def scope_threshold(
     if inside.all():
         place = int(np.floor((1 - kept) * len(sure)))
         below = sure[place - 1] if place else 0.0
-        return float((below + sure[place]) / 2)
+        return max(0.0, float((below + sure[place]) / 2))
     levels = np.unique(confidence.clip(min=0.0))
     thresholds = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2])
     given = len(sure) - np.searchsorted(sure, thresholds)
     refused = np.searchsorted(np.sort(confidence[~inside]), thresholds)
     rows = np.array([max(1, inside.sum()), (~inside).sum()])
-    shares = np.stack([given, refused]) / rows[:, None]
-    worth = shares.mean(0)
-    best = shares[:, worth.argmax()]
+    found = np.stack([given, refused])
+    worth = (found / rows[:, None]).mean(0)
+    best = (found[:, worth.argmax()] + 1) / (rows + 2)  # few rows that all agree prove little
     doubt = float(np.sqrt((best * (1 - best) / rows).sum())) / 2
     return float(thresholds[(worth >= worth.max() - 2 * doubt).argmax()])

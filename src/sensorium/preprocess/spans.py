@@ -49,6 +49,9 @@ class SpansStep(Step):
 
     Spans do not overlap; they are put in the order of the text. A label that no training row has
     gets the number after the last.
+
+    Attributes:
+        most: the most spans of a training row.
     """
 
     kind = "spans"
@@ -60,6 +63,7 @@ class SpansStep(Step):
         super().__init__(field)
         self.beside = field.text
         self._known = Classes()
+        self.most = 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,6 +89,7 @@ class SpansStep(Step):
     def fit(self, cells: Sequence[Slots | None]) -> "SpansStep":
         """Learn the labels."""
         self._known.fit((slot.label for cell in cells for slot in cell or ()), 1)
+        self.most = max((len(cell) for cell in cells if cell is not None), default=0)
         return self
 
     def __call__(self, cells: Sequence[Slots | None]) -> Column:
@@ -104,16 +109,17 @@ class SpansStep(Step):
 
     @property
     def layout(self) -> Layout:
-        """The labels."""
-        return Layout("spans", channels=3, vocabulary=len(self._known) + 1)
+        """The most spans of a training row as length."""
+        return Layout("spans", channels=3, length=max(1, self.most))
 
     def state(self) -> Mapping[str, Any]:
-        """Give the labels and their counts."""
-        return self._known.state()
+        """Give the labels, their counts, and the most spans of a row."""
+        return {**self._known.state(), "most": self.most}
 
     def restore(self, state: Mapping[str, Any]) -> "SpansStep":
         """Take them back."""
         self._known.restore(state)
+        self.most = state["most"]
         return self
 
 

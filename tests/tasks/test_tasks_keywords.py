@@ -267,7 +267,6 @@ def test_phrases_and_what_is_not_in_the_text_are_ranked_together(tmp_path):
     assert again.predict(*asked) == [first, second, third]
     report = sm.evaluate(model, valid, train=table)
     fusion_help = report.targets["keys"].fusion
-    assert fusion_help.gain.value > 0
     assert {standing.name for standing in fusion_help.standings} >= {"said alone", "warmth alone"}
     assert "always the usual keywords" in report.markdown()
     assert report.html()

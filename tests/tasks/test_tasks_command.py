@@ -48,19 +48,20 @@ def test_a_threshold_parts_what_can_be_parted():
 
 
 def test_of_thresholds_that_rows_cannot_tell_apart_the_lowest_is_taken():
-    inside = np.array([True] * 100 + [False] * 20)
-    high = np.linspace(0.5, 0.99, 95)
-    sure = np.concatenate([high, np.full(5, 0.35), np.linspace(0.1, 0.3, 14), np.full(6, 0.4)])
-    # All above 0.4 refuses five more, and finds six more: 0.95 and 1.0 against 1.0 and 0.7.
-    assert scope_threshold(inside, inside, sure, 0.95) > 0.4
-    sure[114:] = [0.2] * 5 + [0.4]
-    # Now 0.95 and 1.0 against 1.0 and 0.95: a draw, and the lower one refuses less.
-    assert scope_threshold(inside, inside, sure, 0.95) < 0.35
+    inside = np.array([True] * 1000 + [False] * 200)
+    sure = np.concatenate(
+        [np.full(950, 0.8), np.full(50, 0.5), np.full(140, 0.2), np.full(60, 0.6)]
+    )
+    # Above 0.6: 0.95 in scope and all refused; above 0.2: all in scope and 0.7 refused.
+    assert scope_threshold(inside, inside, sure, 0.95) == pytest.approx(0.7)
+    sure[1140:] = [0.2] * 48 + [0.6] * 12
+    # Now 0.95 and 1.0 against 1.0 and 0.94: too near to tell, and the lower one refuses less.
+    assert scope_threshold(inside, inside, sure, 0.95) == pytest.approx(0.35)
 
 
 def test_what_is_refused_whatever_the_threshold_does_not_choose_it():
-    inside = np.array([True] * 10 + [False] * 10)
-    sure = np.concatenate([np.full(10, 0.4), np.full(10, -1.0)])
+    inside = np.array([True] * 100 + [False] * 100)
+    sure = np.concatenate([np.full(100, 0.4), np.full(100, -1.0)])
     assert scope_threshold(inside, inside, sure, 0.95) == 0.0
 
 
