@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sensorium.core.errors import PartError
 from sensorium.decoders import Draft
 from sensorium.tasks import Task, Writer
-from sensorium.tasks.timing import TORN
 from sensorium.tasks.words_head import WordsHead
 from sensorium.tasks.writer import writer_of
 
@@ -53,25 +52,20 @@ def writer_in(task: Task) -> Writer:
 
 def written(draft: Draft, head: WordsHead, prefix: str = "") -> Written:
     """Turn a draft into a text."""
-    text = head.text(draft.ids, prefix)
-    ends = [head.text(draft.ids[: n + 1], prefix).rstrip(TORN) for n in range(len(draft.ids) - 1)]
-    ends.append(text)
+    ends = [head.text(draft.ids[: n + 1], prefix) for n in range(len(draft.ids))]
     begins = ["", *ends[:-1]]
     pieces = tuple(
         Piece(end[len(begin) :] if end.startswith(begin) else "", math.exp(chance))
         for begin, end, chance in zip(begins, ends, draft.log_probs, strict=False)
     )
     chance = math.exp(sum(draft.log_probs))
-    return Written(text, chance, pieces[: len(draft.ids)], draft.ended)
+    return Written(ends[-1] if ends else "", chance, pieces[: len(draft.ids)], draft.ended)
 
 
 def pieces(texts: Iterable[str]) -> Iterator[str]:
-    """Give what each text adds to the one before; half a character waits for its other half."""
-    said = text = ""
+    """Give what each text adds to the one before."""
+    said = ""
     for text in texts:
-        whole = text.rstrip(TORN)
-        if whole.startswith(said) and whole != said:
-            yield whole[len(said) :]
-            said = whole
-    if text.startswith(said) and text != said:  # it was cut within a character
-        yield text[len(said) :]
+        if text.startswith(said) and text != said:
+            yield text[len(said) :]
+            said = text

@@ -22,6 +22,11 @@ Place = tuple[int, int]
 """The first character of a stretch of a text, and one past the last."""
 
 PAD, UNKNOWN = 0, 1
+_SEEN = [*range(33, 127), *range(161, 173), *range(174, 256)]
+_BYTES = {chr(byte): byte for byte in _SEEN} | {
+    chr(256 + place): byte for place, byte in enumerate(b for b in range(256) if b not in _SEEN)
+}
+"""The byte that each sign of a byte-level token stands for (Radford et al. 2019)."""
 SPECIAL = ["[PAD]", "[UNK]"]
 
 
@@ -128,8 +133,10 @@ class Subwords(Tokens):
         ]
 
     def text(self, ids: Sequence[int]) -> str:
-        """Join ids back to text."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+        """Join ids back to text; bytes that make no character are left out."""
+        pieces = (self._tokenizer.id_to_token(i) for i in ids if i >= len(SPECIAL))
+        held = bytes(_BYTES[sign] for piece in pieces for sign in piece or "")
+        return held.decode("utf-8", "ignore").strip()
 
     def state(self) -> Mapping[str, Any]:
         """Give the tokenizer's own JSON."""

@@ -10,9 +10,6 @@ from sensorium.decoders import Heard
 from sensorium.metrics.chinese import has_chinese
 from sensorium.preprocess.tokens import Tokens
 
-TORN = "\ufffd"
-"""What stands where the bytes of a character are not all there yet."""
-
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -54,7 +51,7 @@ def joined(tokens: Tokens, ids: Sequence[int]) -> Iterator[tuple[str, list[int]]
     held: list[int] = []
     waiting: list[int] = []  # of a character that is not whole yet
     for place in range(len(ids)):
-        text = tokens.text(ids[: place + 1]).rstrip(TORN)
+        text = tokens.text(ids[: place + 1])
         piece, said = (text[len(said) :] if text.startswith(said) else text), text
         waiting.append(place)
         if not piece:
