@@ -236,5 +236,4 @@ def test_a_text_cut_within_a_character_goes_without_it() -> None:
     found = as_written(head, ids[:-1])
     assert "".join(piece.text for piece in found.pieces) == found.text == "a"
     assert "".join(pieces([head.text(ids[:n]) for n in range(1, len(ids))])) == "a"
-    assert as_written(head, (*ids[:-1], *head.tokens.bare(["b"])[0])).text == "a b"
     assert as_written(head, ()) == Written("", 1.0, (), ended=False)
