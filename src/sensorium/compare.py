@@ -180,7 +180,8 @@ def part_of(model: Model, columns: Collection[str]) -> Model:
     frozen = {name for name, part in model.encoders.items() if part.frozen is not None}
     states = description["states"].items()
     description["states"] = {name: state for name, state in states if name in frozen}
-    kept = {n: w for n, w in model.task.state_dict().items() if is_frozen(model.task)(n)}
+    fixed = is_frozen(model.task)
+    kept = {name: w for name, w in model.task.state_dict().items() if fixed(name)}
     if not kept:
         description.pop("task_state", None)
     part = assemble(Preprocess(schema, steps, model.prep.damaged), description, _classes(model))

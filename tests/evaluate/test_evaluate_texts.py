@@ -17,7 +17,8 @@ from sensorium.fusion import Concat
 from sensorium.model import Model
 from sensorium.preprocess import Preprocess, Shelf, target_step_for
 from sensorium.tasks import Caption
-from sensorium.tasks.words_head import WordsHead, as_texts
+from sensorium.tasks.head import as_rows
+from sensorium.tasks.words_head import WordsHead
 from written_models import SCHEMA, WIDTH, Author, author, note_rows, text_of
 
 
@@ -38,8 +39,8 @@ def head() -> WordsHead:
 
 
 def test_truth_and_answer_in_words() -> None:
-    truth = as_texts([("a cube", "one cube"), ("a ball",)])
-    decided = as_texts(["one cube", "a cube"])
+    truth = as_rows([("a cube", "one cube"), ("a ball",)])
+    decided = as_rows(["one cube", "a cube"])
     assert truth_in_words(head(), truth[0]) == "a cube | one cube"
     assert answer_in_words(head(), decided[0]) == "one cube"
     assert is_right(head(), truth[0], decided[0])
@@ -47,7 +48,7 @@ def test_truth_and_answer_in_words() -> None:
 
 
 def test_the_baseline_is_the_commonest_text() -> None:
-    truth = as_texts([("b", "a"), ("b",), ("a",), (), ("x" * 99,)])
+    truth = as_rows([("b", "a"), ("b",), ("a",), (), ("x" * 99,)])
     found = baseline(head(), truth)
     assert found.title == "always “b”"
     assert found.decided(3).tolist() == ["b", "b", "b"]

@@ -15,9 +15,10 @@ from sensorium.decoders import Sampling
 from sensorium.preprocess import target_step_for
 from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks import Answer, Caption, Several, Teaching, Transcribe
+from sensorium.tasks.head import as_rows
 from sensorium.tasks.judging import FAMILIES, family_of
 from sensorium.tasks.listener import Lexicon, Listener, listener_of
-from sensorium.tasks.words_head import WordsHead, as_texts, token_losses
+from sensorium.tasks.words_head import WordsHead, token_losses
 from sensorium.tasks.writer import Writer, writer_of
 
 WIDTH = 8
@@ -165,7 +166,7 @@ def test_truth_is_every_reference_and_what_is_known() -> None:
     assert head.known(truth).tolist() == [True, True, False]
     bare = Column(column.values, column.mask, column.present)
     assert head.truth(bare).tolist() == [("ab",), ("c",), ()]
-    assert head.answers(as_texts(["ab", "c"])) == ["ab", "c"]
+    assert head.answers(as_rows(["ab", "c"])) == ["ab", "c"]
     ids = torch.tensor([[*step.tokens.bare(["ab"])[0], -1], [-1, -1, -1]])
     assert head.decide(ids).tolist() == ["ab", ""]
 
@@ -173,9 +174,9 @@ def test_truth_is_every_reference_and_what_is_known() -> None:
 @pytest.mark.parametrize("judge", FAMILIES)
 def test_every_family_judges_by_all_references(judge: str) -> None:
     head = WordsHead(step_of("a").tokens, judge)
-    truth = as_texts([("a red cube", "one cube here"), ("two balls",), ("a cone of ice",)])
-    right = as_texts(["a red cube", "two balls", "a cone of ice"])
-    wrong = as_texts(["zzz", "", "qqq qqq"])
+    truth = as_rows([("a red cube", "one cube here"), ("two balls",), ("a cone of ice",)])
+    right = as_rows(["a red cube", "two balls", "a cone of ice"])
+    wrong = as_rows(["zzz", "", "qqq qqq"])
     best, worst = head.metrics(truth, right), head.metrics(truth, wrong)
     assert head.primary in best
     assert (best[head.primary] < worst[head.primary]) == head.lower_is_better
@@ -183,7 +184,7 @@ def test_every_family_judges_by_all_references(judge: str) -> None:
     assert head.errors(truth, wrong).min() > 0.5
     drawn = head.metrics(truth, right, np.ones((3, 3)))
     assert all(np.allclose(drawn[name], score, equal_nan=True) for name, score in best.items())
-    second = as_texts(["one cube here", "two balls", "a cone of ice"])
+    second = as_rows(["one cube here", "two balls", "a cone of ice"])
     if "speech" not in judge:  # of speech there is one transcript
         assert head.errors(truth, second)[0] == pytest.approx(0.0)
 

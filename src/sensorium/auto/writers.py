@@ -19,7 +19,7 @@ from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks import Answer, Caption, Describe, Task, Transcribe
 
 FIELDS: dict[str, Field] = {
-    "audio": Audio(seconds=30.0),
+    "audio": Audio(seconds=30.0, whole=True),
     "image": Image(),
     "question": Text(),
     "text": Text(max_tokens=512),

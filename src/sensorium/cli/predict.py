@@ -60,8 +60,8 @@ def predict(
 
 
 def _said(transcript: Any, task: Any, *, words: bool) -> list[dict[str, Any]]:
-    """Lay out what was said: in one line, or word by word."""
-    if words:
+    """Lay out what was said: in one line, or word by word, where their times are known."""
+    if words and transcript.words:
         return [
             {"word": w.text, "start": w.start, "end": w.end, "confidence": round(w.confidence, 3)}
             for w in transcript.words

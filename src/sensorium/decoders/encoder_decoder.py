@@ -97,7 +97,8 @@ class EncoderDecoder(Decoder):
         self.lora = lora
         self.pace = pace
         self.hub = hub
-        self._known: Mapping[str, Any] = {}
+        self._known: Mapping[str, Any] = {}  # what a saved model says
+        self._said: Mapping[str, Any] = {}  # what it was set up by
         if faults := list(tuning_faults(unfreeze, lora, pace)):
             raise PartError(all_at_once(f"EncoderDecoder({self.source!r}) cannot be:", faults))
 
@@ -116,7 +117,7 @@ class EncoderDecoder(Decoder):
             PartError: it looks at tokens of another width.
         """
         folder = Path() if self._known else folder_of(self.source, hub=self.hub)
-        known = self._known = self._known or self._read(folder)
+        known = self._said = self._known or self._read(folder)
         family = family_of(known["config"], self.source)
         part = getattr(transformers(), family.part(known["config"]))
         whole = fresh(part, known["config"]) if folder == Path() else loaded(part, folder)
@@ -208,7 +209,7 @@ class EncoderDecoder(Decoder):
 
     def state(self) -> Mapping[str, Any]:
         """Give config and marks."""
-        return self._known
+        return self._said or self._known
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take them back; the weights will follow."""

@@ -98,7 +98,8 @@ class LanguageModel(Decoder):
         self.pace = pace
         self.hub = hub
         self.reads = "tokens" if projector == "none" else "all"
-        self._known: Mapping[str, Any] = {}
+        self._known: Mapping[str, Any] = {}  # what a saved model says
+        self._said: Mapping[str, Any] = {}  # what it was set up by
         faults = list(tuning_faults(unfreeze, lora, pace))
         if projector not in PROJECTORS:
             faults.append(f"projector must be one of {', '.join(PROJECTORS)}, found {projector!r}")
@@ -118,18 +119,19 @@ class LanguageModel(Decoder):
 
     def setup(self, width: int, layout: Layout) -> None:
         """Take the model's weights, and make those of the projection."""
-        if self._known:
-            network = remade_language(self._known["config"])
+        if known := self._known:
+            network = remade_language(known["config"])
         else:
             folder = folder_of(self.source, hub=self.hub)
-            self._known = read_language(folder, self.prompt, chat=self.chat)
+            known = read_language(folder, self.prompt, chat=self.chat)
             network = open_language(folder)
+        self._said = known
         table = network.get_input_embeddings().weight
-        demand_tokens(layout, self._known, len(table))
-        self.begin, self.before = tuple(self._known["begin"]), tuple(self._known["before"])
-        self.ends = tuple(self._known["ends"])
+        demand_tokens(layout, known, len(table))
+        self.begin, self.before = tuple(known["begin"]), tuple(known["before"])
+        self.ends = tuple(known["ends"])
         self.end, self.never = self.ends[0], self.ends[1:]
-        self.positions = int(self._known["max_tokens"])
+        self.positions = int(known["max_tokens"])
         self.limit = min(layout.length + 1, self.positions)
         tune(network, self.unfreeze, self.lora)
         self.network: Any = network
@@ -217,7 +219,7 @@ class LanguageModel(Decoder):
 
     def state(self) -> Mapping[str, Any]:
         """Give config and marks."""
-        return self._known
+        return self._said or self._known
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take them back; the weights will follow."""

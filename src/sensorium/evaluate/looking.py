@@ -59,10 +59,14 @@ def senses(model: Model, row: dict[str, Any]) -> Senses:
     if not len(batch):
         return Senses()
     batch = batch.to(model.device)
+    was_training = model.training
+    model.eval()
     with torch.inference_mode():
         encoded = model.encode(batch)
         features = model.conclude(encoded, batch)
-        return Senses(_looks(model, encoded, features), _words(model, batch, features))
+        found = Senses(_looks(model, encoded, features), _words(model, batch, features))
+    model.train(was_training)
+    return found
 
 
 def _looks(model: Model, encoded: dict[str, Encoded], features: Features) -> tuple[Look, ...]:
@@ -101,8 +105,9 @@ def _by_word(
 
 def _words(model: Model, batch: Batch, features: Features) -> tuple[Word, ...]:
     listener = listener_of(model.task)
+    there = all(bool(present.all()) for present in features.fused.present.values())
     steps = int(features.fused.mask.sum())
-    if listener is None or not steps:
+    if listener is None or not steps or not there:  # of an absent sound nothing is heard
         return ()
     (name,) = model.names
     seconds = float(batch.columns[name].mask.sum()) / getattr(model.schema.inputs[name], "rate", 1)

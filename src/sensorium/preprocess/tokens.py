@@ -21,6 +21,8 @@ from sensorium.store.content import tokenizer_digest
 Place = tuple[int, int]
 """The first character of a stretch of a text, and one past the last."""
 
+TORN = "\ufffd"
+"""What a tokenizer puts where the bytes of a character are not all there yet."""
 PAD, UNKNOWN = 0, 1
 _SEEN = [*range(33, 127), *range(161, 173), *range(174, 256)]
 _BYTES = {chr(byte): byte for byte in _SEEN} | {
@@ -204,8 +206,9 @@ class Pretrained(Tokens):
         return self._digest
 
     def text(self, ids: Sequence[int]) -> str:
-        """Join ids back to text."""
-        return str(self._loaded().decode(list(ids), skip_special_tokens=True)).strip()
+        """Join ids back to text; a character at its end that is not whole yet is left out."""
+        whole = str(self._loaded().decode(list(ids), skip_special_tokens=True))
+        return whole.rstrip(TORN).strip()
 
     def state(self) -> Mapping[str, Any]:
         """Give the tokenizer's own JSON, so that the file is not needed again."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from sensorium.core.batch import Column, Layout
-from sensorium.core.errors import CellError
+from sensorium.core.errors import CellError, SchemaError
 from sensorium.core.schema import Text
 from sensorium.preprocess.cells import missing, plain
 from sensorium.preprocess.columns import ragged
@@ -40,6 +40,9 @@ class WrittenStep(Step):
 
     def __init__(self, field: Text) -> None:
         super().__init__(field)
+        if field.prefix or field.stop_words:
+            msg = "a text that is to be written has no prefix and no stop_words: leave them out"
+            raise SchemaError(msg)
         self._text = TextStep(field)
         self.longest = 0
         self.chinese = False

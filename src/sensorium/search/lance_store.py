@@ -175,6 +175,8 @@ class LanceStore(Store):
         if not replace and done.num_inserted_rows < len(rows):  # another process was faster
             self._rows.delete(f"id >= {first} AND id < {first + len(rows)}")
             self.refuse_known(keys)
+            msg = "another process changed the index meanwhile; nothing was added, try again"
+            raise ArtifactError(msg)
         self._tidy()
         self._sort()
 

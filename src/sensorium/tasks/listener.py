@@ -12,9 +12,9 @@ from sensorium.decoders import CTC, Heard, ctc_losses, greedy, prefix_beam
 from sensorium.decoders.decoder import learned_marks
 from sensorium.preprocess.tokens import Tokens
 from sensorium.preprocess.written import WrittenStep
-from sensorium.tasks.head import Array
+from sensorium.tasks.head import Array, as_rows
 from sensorium.tasks.judging import judged
-from sensorium.tasks.words_head import WordsHead, as_texts
+from sensorium.tasks.words_head import WordsHead
 
 Language = Callable[[str], float]
 
@@ -77,18 +77,20 @@ class Listener(nn.Module):
         return Features(fused, {self.key: self.ctc(fused.tokens)})
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """Give the loss of a token, averaged over the rows that have a text."""
+        """Give the loss of a token, averaged over the rows whose text fits into their sound."""
         column = batch.columns[self.target]
         real = column.mask & column.present[:, None]
         fused = features.fused
         there = torch.stack(list(fused.present.values())).any(0)
         losses = ctc_losses(features.outputs[self.key], fused.mask, column.values, real)
-        counts = (column.present & there).to(losses.dtype)
+        repeats = (column.values[:, 1:] == column.values[:, :-1]) & real[:, 1:]
+        fits = fused.mask.sum(1) >= real.sum(1) + repeats.sum(1)
+        counts = (column.present & there & fits).to(losses.dtype)
         return {self.target: (losses * counts).sum() / counts.sum().clamp(min=1)}
 
     def decided(self, features: Features) -> dict[str, Array]:
         """Write what was heard."""
-        return {self.target: as_texts(self.text(one) for one in self.heard(features))}
+        return {self.target: as_rows(self.text(one) for one in self.heard(features))}
 
     def predict(self, features: Features) -> list[Any]:
         """Write what was heard."""

@@ -12,11 +12,10 @@ from sensorium.core.schema import Field, Text
 from sensorium.decoders import Decoder, Sampling
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.written import WrittenStep
-from sensorium.tasks.head import Array
+from sensorium.tasks.head import Array, as_rows
 from sensorium.tasks.listener import Listener
 from sensorium.tasks.task import Task
 from sensorium.tasks.teaching import Teaching
-from sensorium.tasks.words_head import as_texts
 from sensorium.tasks.writer import Writer
 
 Kind = Literal["ctc", "attention", "both"]
@@ -74,6 +73,10 @@ class Transcribe(Task):
             faults.append(f"beams must be at least 1, found {beams}")
         if words and (beams == 1 or kind != "ctc"):
             faults.append("words go with kind='ctc' and beams above 1")
+        if beams > 1 and kind != "ctc":
+            faults.append("beams are for kind='ctc'; else give sampling=Sampling(beams=...)")
+        if kind == "ctc" and any(part is not None for part in (decoder, sampling, teaching)):
+            faults.append("decoder, sampling and teaching go with kind='attention' or 'both'")
         if faults:
             raise PartError(all_at_once(f"Transcribe({target!r}) cannot be:", faults))
 
@@ -105,7 +108,7 @@ class Transcribe(Task):
         found = self.body.decided(features)[self.target]
         there = torch.stack(list(features.fused.present.values())).any(0).tolist()
         texts = (text if real else "" for text, real in zip(found, there, strict=True))
-        return {self.target: as_texts(texts)}
+        return {self.target: as_rows(texts)}
 
     def predict(self, features: Features) -> list[Any]:
         """Write each row's transcript."""

@@ -1,6 +1,6 @@
 """The head of a target that is written: it has no weights; it knows truth, scores and errors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from sensorium.core.batch import Column
 from sensorium.metrics.tally import Score, Weight
 from sensorium.preprocess.tokens import Tokens
-from sensorium.tasks.head import Array, Head
+from sensorium.tasks.head import Array, Head, as_rows
 from sensorium.tasks.judging import family_of, judged
 
 
@@ -65,7 +65,7 @@ class WordsHead(Head):
 
     def decide(self, outputs: Tensor) -> Array:
         """Turn the ids of written texts, padded with -1, into texts."""
-        return as_texts(self.tokens.text([i for i in row if i >= 0]) for row in outputs.tolist())
+        return as_rows(self.tokens.text([i for i in row if i >= 0]) for row in outputs.tolist())
 
     def truth(self, column: Column) -> Array:
         """Give the texts that would be right, a tuple a row; () where none is known."""
@@ -77,7 +77,7 @@ class WordsHead(Head):
                 for row in rows
             )
         there = column.present.tolist()
-        return as_texts(texts if real else () for texts, real in zip(found, there, strict=True))
+        return as_rows(texts if real else () for texts, real in zip(found, there, strict=True))
 
     def text(self, ids: Sequence[int], prefix: str = "") -> str:
         """Join ids to text; behind a prefix, to what must be put behind it, space and all."""
@@ -110,12 +110,3 @@ class WordsHead(Head):
     def known(truth: Array) -> Any:
         """Tell the rows that have a text."""
         return np.array([len(texts) > 0 for texts in truth], np.bool_)
-
-
-def as_texts(texts: Iterable[str | tuple[str, ...]]) -> Array:
-    """Put texts, or tuples of them, into an array of objects."""
-    listed = list(texts)
-    out = np.empty(len(listed), object)
-    for row, text in enumerate(listed):
-        out[row] = text
-    return out

@@ -17,10 +17,10 @@ from sensorium.decoders import Decoder, Draft, Sampling, TextDecoder, stream, wr
 from sensorium.metrics import Cider, caption_tokens
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.written import WrittenStep
-from sensorium.tasks.head import Array
+from sensorium.tasks.head import Array, as_rows
 from sensorium.tasks.judging import judged
 from sensorium.tasks.teaching import Teaching
-from sensorium.tasks.words_head import WordsHead, as_texts, token_losses
+from sensorium.tasks.words_head import WordsHead, token_losses
 
 DRAWN = "drawn"
 PLAIN = "plain"
@@ -122,20 +122,32 @@ class Writer(nn.Module):
     def write(
         self, fused: Fused, sampling: Sampling | None = None, prefix: str = ""
     ) -> list[list[Draft]]:
-        """Write the candidates of each row, best first."""
+        """Write the candidates of each row, best first; of a sound that is not there, nothing."""
         memory = Memory.of(fused, self.decoder)
         given = self._prefix(prefix, memory)
-        return write(self.decoder, memory.tokens, memory.mask, sampling or self.sampling, given)
+        chosen = sampling or self.sampling
+        found = write(self.decoder, memory.tokens, memory.mask, chosen, given)
+        rows = zip(found, self._something(fused), strict=True)
+        return [row if there else [Draft((), (), ended=True)] for row, there in rows]
 
     def stream(
         self, fused: Fused, sampling: Sampling | None = None, prefix: str = ""
     ) -> Iterator[str]:
         """Write the text of one row; gives it as far as it is settled, after each token."""
+        if not all(self._something(fused)):
+            return
         memory = Memory.of(fused, self.decoder)
         given = self._prefix(prefix, memory)
         chosen = sampling or replace(self.sampling, beams=1, candidates=1)
         for (ids,) in stream(self.decoder, memory.tokens, memory.mask, chosen, given):
             yield self.head.text(ids, prefix)
+
+    def _something(self, fused: Fused) -> list[bool]:
+        """Tell the rows that there is something to write of: all, but for what is heard."""
+        if not self.head.judge.endswith("speech"):
+            return [True] * len(fused.pooled)
+        there: list[bool] = torch.stack(list(fused.present.values())).any(0).tolist()
+        return there
 
     def attention(self, fused: Fused, ids: Sequence[int]) -> Tensor | None:
         """Give how much each token of a row's text looked at each step, Float[steps time]."""
@@ -152,7 +164,7 @@ class Writer(nn.Module):
     def decided(self, features: Features) -> dict[str, Array]:
         """Write each row's text."""
         drafts = self.write(features.fused)
-        return {self.target: as_texts(self.head.tokens.text(row[0].ids) for row in drafts)}
+        return {self.target: as_rows(self.head.tokens.text(row[0].ids) for row in drafts)}
 
     def predict(self, features: Features) -> list[Any]:
         """Write each row's text."""
@@ -249,7 +261,7 @@ class Writer(nn.Module):
         if self.rare is not None:
             words = [caption_tokens(text) for text in texts]
             return self.rare(words, [[caption_tokens(t) for t in row] for row in references])
-        return -self.head.errors(as_texts(references), as_texts(texts))
+        return -self.head.errors(as_rows(references), as_rows(texts))
 
 
 def writer_of(task: nn.Module) -> Writer | None:

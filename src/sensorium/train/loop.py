@@ -56,7 +56,7 @@ def train(
         ArtifactError: ``out`` holds a fit already and ``resume`` is False, or a torn checkpoint.
     """
     plan = plan or Plan()
-    check_mixable(model.schema.inputs, plan)
+    check_mixable(model, plan)
     folder, ledger = _folder(out, resume=resume), Ledger()
     with _threads(plan.threads), explained(folder):
         views = model.extractors(plan.augment, plan.views)

@@ -3,7 +3,6 @@
 Zhang et al., "mixup", 2018; Yun et al., "CutMix", 2019.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -11,21 +10,26 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Batch
 from sensorium.core.errors import PlanError
-from sensorium.core.schema import Field
 from sensorium.core.seed import generator, numpy_generator
 from sensorium.model import Model
 from sensorium.preprocess import cutmixed, mixed
+from sensorium.tasks.writer import writer_of
 from sensorium.train.plan import Plan
 
 MIXABLE = {"image", "audio", "series", "number", "vector"}
 
 
-def check_mixable(inputs: Mapping[str, Field], plan: Plan) -> None:
+def check_mixable(model: Model, plan: Plan) -> None:
     """Refuse to mix columns that cannot be mixed.
 
     Errors:
-        PlanError: mixup with words or categories among the inputs, cutmix without pictures.
+        PlanError: mixup with words or categories among the inputs, cutmix without pictures, either
+            for a decoder, whose scores are of the one text that it read.
     """
+    inputs = model.schema.inputs
+    if (plan.mixup or plan.cutmix) and writer_of(model.task) is not None:
+        msg = "a decoder learns one text a row, and mixed rows have two: set mixup = 0, cutmix = 0"
+        raise PlanError(msg)
     rigid = sorted(name for name, field in inputs.items() if field.kind not in MIXABLE)
     if plan.mixup and rigid:
         msg = f"mixup needs inputs that can be averaged; {rigid} cannot: set mixup = 0"
