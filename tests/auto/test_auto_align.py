@@ -218,7 +218,7 @@ def test_rows_without_any_pair_are_refused_before_training() -> None:
 
 def test_nothing_is_said_of_encoders_that_the_user_chose() -> None:
     schema = sm.Schema({"a": sm.Text(), "b": sm.Text()})
-    found, told = starters(schema, "good", 16, aligned=True, given=("a", "b"))
+    found, told = starters(schema, "good", 16, sm.Align("a", "b"), ("a", "b"))
     assert (found, told) == ({}, ())
 
 

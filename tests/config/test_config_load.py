@@ -165,7 +165,7 @@ def test_every_fault_comes_at_once(tmp_path: Path) -> None:
         "[table] source: missing; expected a text",
         (
             "[fields.photo] kind: missing; expected one of 'text', 'image', 'audio', 'number', "
-            "'category', 'flag', 'date', 'series', 'vector'"
+            "'category', 'flag', 'date', 'series', 'vector', 'spans'"
         ),
         "[fields.review] kind: no field is called 'tekst' (did you mean 'text'?)",
         "[encoders.photo] part: no encoder is called 'ResNett' (did you mean 'ResNet'?)",

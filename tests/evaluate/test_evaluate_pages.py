@@ -15,6 +15,7 @@ from sensorium.evaluate.drawing import INK
 from sensorium.evaluate.fusion_help import FusionHelp, Standing
 from sensorium.evaluate.intervals import Interval
 from sensorium.evaluate.layout import escape_markdown, escape_terminal
+from sensorium.evaluate.words import shortened
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (
@@ -63,9 +64,9 @@ def test_labels_arrive_whole() -> None:
 
 
 def test_long_labels_are_cut() -> None:
-    assert plots.short("word " * 20) == "word word word word word wo…"
-    assert len(plots.short("x" * 99, 10)) == 10
-    assert plots.short("two\nlines") == "two lines"
+    assert shortened("word " * 20, 28) == "word word word word word wo…"
+    assert len(shortened("x" * 99, 10)) == 10
+    assert shortened("two\nlines") == "two lines"
 
 
 def test_pictures_take_the_pages_colours_and_room() -> None:

@@ -21,7 +21,7 @@ from sensorium.preprocess.vary_image import (
     saturated,
     zoom,
 )
-from sensorium.preprocess.vary_signal import gain, jitter, noise, scale, shift, window
+from sensorium.preprocess.vary_signal import gain, jitter, noise, scale, shift, speed, window
 
 ROWS = 40
 KINDS = {"photo": "image", "grey": "image", "clip": "audio", "pulse": "series", "words": "text"}
@@ -70,15 +70,32 @@ def test_each_changes_its_kind_alone_and_keeps_its_form(name: str, batch: Batch)
     for column, its in KINDS.items():
         old, new = batch.columns[column], found.columns[column]
         assert torch.equal(old.values, before[column])  # the batch given is left alone
-        assert new.values.shape == old.values.shape
         assert new.values.dtype == old.values.dtype
+        assert torch.equal(new.present, old.present)
+        if name == "speed" and its == kind:  # it makes more or fewer steps
+            assert new.mask.shape == new.values.shape
+            continue
+        assert new.values.shape == old.values.shape
         assert torch.equal(new.mask, old.mask) == (name != "window" or its != kind)
         assert not (new.mask & ~old.mask).any()
-        assert torch.equal(new.present, old.present)
         assert torch.equal(new.values, old.values) == (its != kind)
     for ragged in ("clip", "pulse"):
         assert not found.columns[ragged].values[~found.columns[ragged].mask].any()
     assert found.rows == batch.rows
+
+
+def test_a_faster_sound_is_all_of_it_in_less_time() -> None:
+    lengths = torch.tensor([400] * 20 + [100] * 20)
+    real = torch.arange(400) < lengths.unsqueeze(1)
+    ramp = torch.arange(400) / (lengths.unsqueeze(1) - 1) * real
+    found = speed(Column(ramp, real, real[:, 0]), draws())
+    after = found.mask.sum(1)
+    assert ((after / lengths - 1).abs() <= 0.19).all()
+    assert len(set((after / lengths).tolist())) > 20
+    last = found.values.gather(1, after.unsqueeze(1) - 1).squeeze(1)
+    assert torch.allclose(last, torch.ones(40), atol=0.02)
+    assert not found.values[~found.mask].any()
+    assert (found.values.diff(dim=1)[found.mask[:, 1:]] >= 0).all()
 
 
 def test_a_window_is_one_stretch_of_at_least_two_fifths() -> None:

@@ -26,6 +26,8 @@ def shift(column: Column, generator: Generator) -> Column:
 def speed(column: Column, generator: Generator) -> Column:
     """Play a sound up to 15 % faster or slower, all of it (Ko et al. 2015); pitch follows."""
     lengths = column.mask.sum(1)
+    if not len(lengths):
+        return column
     factor = uniform(len(lengths), 0.85, 1.15, generator).to(lengths.device)
     after = (lengths / factor).round().long().clamp(min=1)
     steps = torch.arange(int(after.max()), device=lengths.device)
