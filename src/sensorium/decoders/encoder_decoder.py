@@ -199,6 +199,12 @@ class EncoderDecoder(Decoder):
         """Read further tokens and score what follows the last."""
         assert isinstance(state, Looked)  # noqa: S101  what start gave
         state.steps += tokens.shape[1]
+        if state.steps > self.positions:
+            msg = (
+                f"{self.source} reads {self.positions} tokens, its own marks and the prefix "
+                "included: take a smaller max_tokens or a shorter prefix"
+            )
+            raise PartError(msg)
         scores = self.ask(self.network, tokens, state.memory, state.mask, state.cache)
         return ended_once(scores[:, -1], self.ends)
 
