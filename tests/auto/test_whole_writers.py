@@ -172,3 +172,10 @@ def test_what_cannot_be_a_model_that_writes_is_said(tiny: Tiny) -> None:
         sm.pretrained(str(tiny("whisper-writing")), audio="clip")
     with pytest.raises(PartError, match=r"'bert'.*whisper"):
         sm.pretrained(str(tiny("bert")), text="caption")
+
+
+@pytest.mark.parametrize(("language", "score"), [("en", "wer"), ("zh", "cer")])
+def test_chinese_is_judged_by_characters(tiny: Tiny, language: str, score: str) -> None:
+    folder = str(tiny("whisper-writing"))
+    model = sm.pretrained(folder, audio="clip", target="text", language=language)
+    assert model.task.heads["text"].primary == score

@@ -18,6 +18,7 @@ from sensorium.preprocess.steps import step_for, target_step_for
 from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks import Answer, Caption, Describe, Task, Transcribe
 
+CHINESE = {"zh", "chinese", "mandarin", "yue", "cantonese"}
 FIELDS: dict[str, Field] = {
     "audio": Audio(seconds=30.0, whole=True),
     "image": Image(),
@@ -121,6 +122,7 @@ def writer(
     written = target_step_for(words).fit([])
     assert isinstance(written, WrittenStep)  # noqa: S101  words are written
     written.longest = words.max_tokens if isinstance(words, Text) else 0
+    written.chinese = wishes.language.lower() in CHINESE  # judged by characters then
     task = way.task(target, decoder, Sampling(max_tokens=wishes.max_tokens))
     prep = Preprocess(Schema(fields, {target: words}), {**steps, target: written}, "absent")
     return Model(prep, encoders=encoders, fusion=Mean(width=first.features), task=task).eval()
