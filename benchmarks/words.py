@@ -7,8 +7,10 @@ The packs lie below $SENSORIUM_DATA; ``sets.py`` says where. ``--minutes`` is th
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import sets
 import soundfile
 
 import sensorium as sm
-from sensorium import encoders
+from sensorium import decoders, encoders
 from sensorium.evaluate import Report
 from sensorium.metrics import overlap, overlap_scores
 
@@ -86,6 +88,21 @@ def flickr(language: str, minutes: float, seed: int) -> None:
         print(f"    {text}   |   {row['caption'][0]}")
 
 
+def flickr_lm(minutes: float, seed: int) -> None:
+    """English captions by SmolLM2-135M with adapters, from one vector a photo."""
+    train, test = photos("en", seed)
+    folder = Path(os.environ["SENSORIUM_MODELS"]) / "smollm2-135m"
+    writer = decoders.LanguageModel(str(folder), lora=8, pace=0.2)
+    task = sm.Caption("caption", decoder=writer, sampling=sm.Sampling(max_tokens=24))
+    plan = sm.Plan(epochs=4, minutes=minutes, rows_per_step=8, rate=3e-3, modality_dropout=0.0)
+    start = time.perf_counter()
+    run = fitted(
+        train, test, minutes, seed, task=task, inputs=["image"], plan=plan,
+        encoders={"image": encoders.Pretrained("efficientnet-lite0", width=128)},
+    )  # fmt: skip
+    shown("flickr8k en, SmolLM2", run.report, time.perf_counter() - start)
+
+
 def nearest(train: Rows, test: Rows) -> list[str]:
     """Give each photo the first caption of the photo whose frozen features are nearest."""
     schema = sm.Schema(inputs={"image": sm.Image(size=224)}, targets={})
@@ -141,6 +158,7 @@ PROGRAMS: dict[str, Callable[[float, int], None]] = {
     "easy_vqa": easy_vqa,
     "nlvr": nlvr,
     "flickr": lambda minutes, seed: flickr("en", minutes, seed),
+    "flickr_lm": flickr_lm,
     "flickr_zh": lambda minutes, seed: flickr("zh", minutes, seed),
     "digits": digits,
 }
