@@ -55,14 +55,14 @@ def model(prep: sm.Preprocess) -> sm.Model:
     )
 
 
-def by_hand(net: sm.Model, shelf: Shelf) -> float:
+def by_hand(net: sm.Model, shelf: Shelf, step: int = STEP, epochs: int = EPOCHS) -> float:
     start = time.perf_counter()
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
     net.train()
-    for _ in range(EPOCHS):
-        order = torch.randperm(ROWS).tolist()
-        for place in range(0, ROWS, STEP):
-            batch = shelf.batch(order[place : place + STEP])
+    for _ in range(epochs):
+        order = torch.randperm(len(shelf)).tolist()
+        for place in range(0, len(shelf), step):
+            batch = shelf.batch(order[place : place + step])
             loss = sum(net.task.loss(net(batch), batch).values())
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)

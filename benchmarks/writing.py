@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from loop import by_hand
 
 import sensorium as sm
 from sensorium import decoders, encoders, fusion
@@ -79,22 +80,6 @@ def model(prep: sm.Preprocess) -> sm.Model:
     )
 
 
-def by_hand(net: sm.Model, shelf: Shelf) -> float:
-    start = time.perf_counter()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
-    net.train()
-    for _ in range(EPOCHS):
-        order = torch.randperm(ROWS).tolist()
-        for place in range(0, ROWS, STEP):
-            batch = shelf.batch(order[place : place + STEP])
-            loss = sum(net.task.loss(net(batch), batch).values())
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            optimiser.zero_grad()
-    return time.perf_counter() - start
-
-
 def ours(net: sm.Model, shelf: Shelf) -> float:
     plan = sm.Plan(epochs=EPOCHS, rows_per_step=STEP, precision="fp32", ema=0.99)
     with tempfile.TemporaryDirectory() as folder:
@@ -107,10 +92,10 @@ def steps(rounds: int) -> None:
     rows = table()
     prep = sm.Preprocess.fit(rows)
     shelf = Shelf.of(prep, rows)
-    by_hand(model(prep), shelf)
+    by_hand(model(prep), shelf, STEP, EPOCHS)
     ratios = []
     for _ in range(rounds):
-        hand = by_hand(model(prep), shelf)
+        hand = by_hand(model(prep), shelf, STEP, EPOCHS)
         ratios.append(ours(model(prep), shelf) / hand)
         print(f"  by hand {hand:.2f} s, ratio {ratios[-1]:.3f}", flush=True)
     print(f"captioner: median ratio {statistics.median(ratios):.3f} "

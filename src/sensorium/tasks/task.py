@@ -90,8 +90,8 @@ class Task(nn.Module, ABC):
         return {t: head.decide(features.outputs[t]) for t, head in self.heads.items()}
 
     def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  by default any will do
-        """Give a target's field as this task needs its cells."""
-        return field
+        """Give a target's field as this task needs its cells: a decoder's own tokenizer."""
+        return field if self.decoder is None else self.decoder.suited(field)
 
     def study(self, texts: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
         """Look at all texts of the training rows, by column, before learning."""

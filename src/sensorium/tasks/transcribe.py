@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
 from sensorium.core.errors import PartError, all_at_once
-from sensorium.core.schema import Field, Text
+from sensorium.core.schema import Text
 from sensorium.decoders import Decoder, Sampling
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.written import WrittenStep
@@ -98,10 +98,6 @@ class Transcribe(Task):
             writer = Writer(target, step, width, judge, *own)
             self.body = _Both(listens, writer) if self.kind == "both" else writer
         self.heads = self.body.heads
-
-    def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  it has one target
-        """Take the tokenizer that the decoder needs."""
-        return field if self.decoder is None else self.decoder.suited(field)
 
     def decided(self, features: Features) -> dict[str, Array]:
         """Write what was heard; nothing where there was nothing to hear."""

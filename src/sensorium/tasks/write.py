@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sensorium.core.schema import Field, Text
+from sensorium.core.schema import Text
 from sensorium.decoders import Decoder, Sampling
 from sensorium.preprocess.step import Step
 from sensorium.tasks.label import Classify
@@ -56,10 +56,6 @@ class Caption(Task):
         )
         self.heads = self.body.heads
 
-    def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  it has one target
-        """Take the tokenizer that the decoder needs."""
-        return field if self.decoder is None else self.decoder.suited(field)
-
 
 class Describe(Task):
     """Write a text about rows of any columns: a note, a summary, a translation.
@@ -98,10 +94,6 @@ class Describe(Task):
             self.target, step, width, "text", self.decoder, self.sampling, self.teaching
         )
         self.heads = self.body.heads
-
-    def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  it has one target
-        """Take the tokenizer that the decoder needs."""
-        return field if self.decoder is None else self.decoder.suited(field)
 
 
 class Answer(Task):
@@ -152,7 +144,3 @@ class Answer(Task):
             self.body = Classify(self.target)
             self.body.setup(width, names, steps)
         self.__dict__["heads"] = self.body.heads  # the body holds their weights
-
-    def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  it has one target
-        """Take the tokenizer that the decoder needs."""
-        return field if self.decoder is None else self.decoder.suited(field)
