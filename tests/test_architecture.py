@@ -60,6 +60,7 @@ FLAT = {
     "encoders/pretrained.py __init__": "of a pretrained network there is that much to decide",
     "auto/begin.py fit": "the one line has a keyword for each thing a user may decide",
     "search/index.py of": "what is kept, where, by what name and in which way: a keyword each",
+    "tasks/transcribe.py __init__": "what listens and what writes have their options side by side",
     "sklearn/estimators.py __init__": "scikit-learn searches over flat parameters",
 }
 """Where more than eight arguments are right, and why."""

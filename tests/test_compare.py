@@ -12,13 +12,13 @@ import torch
 from sensorium.auto import fit
 from sensorium.compare import best_pair, compare, compare_run, part_of
 from sensorium.core.errors import ArtifactError, PartError
-from sensorium.core.schema import Category, Number, Schema
+from sensorium.core.schema import Category, Number, Schema, Spans, Text, Vector
 from sensorium.data import Table, read
-from sensorium.encoders import Categories, Encoder, Numbers
+from sensorium.encoders import Categories, Encoder, Numbers, TextLSTM, Vectors
 from sensorium.fusion import Concat, FiLM, Fusion
 from sensorium.model import Model
 from sensorium.preprocess import Preprocess, Shelf
-from sensorium.tasks import Classify
+from sensorium.tasks import Classify, Command
 from sensorium.train import Plan, train
 
 WIDTH = 16
@@ -101,6 +101,45 @@ def test_one_modality_has_nothing_to_be_compared_with(tables: tuple[Table, ...])
     model = untrained(tables[0], "left")
     with pytest.raises(PartError, match="there is one modality, 'left'"):
         compare(model, *tables, plan=PLAN)
+
+
+def test_parts_without_the_text_that_is_read_are_left_out() -> None:
+    said = [
+        f"{thing} in the {room} on" for thing in ("lights", "radio") for room in ("hall", "bar")
+    ]
+    rows = [
+        {"said": text, "hour": n % 12, "place": [n % 3, n % 5], "intent": text.split()[0],
+         "spans": [{"label": "room", "text": text.split()[3]}]}
+        for n, text in enumerate(said * 8)
+    ]  # fmt: skip
+    schema = Schema(
+        {"said": Text(max_tokens=20), "hour": Number(), "place": Vector()},
+        {"spans": Spans(text="said"), "intent": Category()},
+    )
+    table = read(rows).with_schema(schema)
+    encoders: dict[str, Encoder] = {
+        "said": TextLSTM(WIDTH), "hour": Numbers(WIDTH), "place": Vectors(WIDTH),
+    }  # fmt: skip
+    model = Model(
+        Preprocess.fit(table),
+        encoders=encoders,
+        fusion=Concat(WIDTH),
+        task=Command("intent", "spans"),
+    )
+    short = Plan(epochs=1, rows_per_step=32, precision="fp32")
+    found = compare(model, table, table, table, plan=short, quiet=True)
+    assert set(found.costs) in ({"said", "said and hour"}, {"said", "said and place"})
+    assert found.notes == (
+        "hour alone was left out: the task reads said.",
+        "place alone was left out: the task reads said.",
+    )
+    for target in ("spans", "intent"):
+        assert found.targets[target].verdict != "single"
+        assert "said, hour and place" in found.targets[target].sentence
+        roles = [standing.role for standing in found.targets[target].standings]
+        assert roles == ["baseline", "part", "pair", "fusion"]
+    for page in (found.html(), found.markdown(), found.summary()):
+        assert found.notes[0] in page
 
 
 def test_a_comparison_is_written_whole(tables: tuple[Table, ...], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sensorium.core.batch import Batch, Features
 from sensorium.core.errors import PartError, TableError
 from sensorium.core.schema import Category, Number, Schema, Text
 from sensorium.data import read
@@ -53,6 +54,45 @@ def test_a_rows_text_depends_on_no_other(taught: Author) -> None:
     assert [model.predict(row)[0] for row in ALL] == model.predict(*ALL)
     assert model.predict(*reversed(ALL)) == TEXTS[::-1]
     assert [a.value for a in model.answers(ALL, rows_per_step=2)] == TEXTS
+
+
+def test_rows_are_written_so_many_at_a_time(
+    taught: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, sizes = taught.model, []
+    features = type(model).features
+
+    def counted(self: Model, batch: Batch) -> Features:
+        sizes.append(len(batch))
+        return features(self, batch)
+
+    monkeypatch.setattr(type(model), "features", counted)
+    found = model.write(*ALL, {"colour": "red"}, rows_per_step=4)
+    assert sizes == [4, 4, 2]
+    assert [row[0].text for row in found[:-1]] == TEXTS
+
+
+def test_of_several_that_write_one_is_named() -> None:
+    schema = Schema(
+        {"count": Number()},
+        {name: Text(max_tokens=60, vocabulary=500) for name in ("note", "more")},
+    )
+    rows = [{**row, "more": f"more {row['count']}"} for row in note_rows(12)]
+    table = read(rows).with_schema(schema)
+    small = TextDecoder(depth=1, heads=2)
+    task = Several(Describe("note", decoder=small), Describe("more", decoder=TextDecoder(depth=1)))
+    model = Model(Preprocess.fit(table), encoders={"count": Numbers(WIDTH)}, fusion=Concat(WIDTH),
+                  task=task).eval()  # fmt: skip
+    row = {"count": 2}
+    both = model.predict(row)[0]
+    for target in ("note", "more"):
+        ((one,),) = model.write(row, target=target)
+        assert one.text == both[target]
+        assert "".join(model.stream(row, target=target)) == one.text
+    with pytest.raises(PartError, match="the model writes 'note' and 'more': name one, target="):
+        model.write(row)
+    with pytest.raises(PartError, match=r"'nots' is not written \(did you mean 'note'\?\)"):
+        model.write(row, target="nots")
 
 
 def test_saved_and_loaded_it_writes_the_same_bits(taught: Author, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class Comparison(Pages):
         costs: what each model costs, by its name.
         rows: how many rows were judged.
         provenance: where the figures come from, in words.
+        notes: what could not be compared, in words.
     """
 
     title: ClassVar[str] = "comparison"
@@ -57,6 +58,7 @@ class Comparison(Pages):
     costs: Mapping[str, Cost]
     rows: int
     provenance: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> Mapping[str, str]:
@@ -102,8 +104,8 @@ def compare(
         quiet: show no progress.
 
     Errors:
-        PartError: the model has one modality only, or aligns its columns: there is nothing to
-            compare.
+        PartError: the model has one modality only, aligns its columns, or reads texts that no
+            modality has alone: there is nothing to compare.
     """
     plan = plan or Plan()
     if model.task.columns:
@@ -114,10 +116,15 @@ def compare(
     if len(parts) < 2:
         msg = f"there is one modality, {next(iter(parts))!r}, so there is nothing to compare"
         raise PartError(msg)
+    needed = set(model.task.needs)
+    able = {name: columns for name, columns in parts.items() if needed <= set(columns)}
+    if not able:
+        msg = f"the task reads {listed(model.task.needs)}, which no modality has alone"
+        raise PartError(f"{msg}, so there is nothing to compare")
     tables = [t.with_schema(model.schema, partial=True) for t in (train, valid, test)]
     views = model.extractors(plan.augment, plan.views)
     shelves = [model.shelf(tables[0], extractors=views), *map(model.shelf, tables[1:])]
-    entries: dict[Subset, tuple[str, ...]] = {(name,): columns for name, columns in parts.items()}
+    entries: dict[Subset, tuple[str, ...]] = {(name,): columns for name, columns in able.items()}
     if len(parts) > 2:
         pair = best_pair(model, shelves[1], parts, seed=plan.seed)
         entries[pair] = tuple(column for name in pair for column in parts[name])
@@ -127,7 +134,8 @@ def compare(
         rivals[names] = _trained(model, columns, shelves, plan, quiet=quiet)
     whole = collect(model, shelves[2])
     answers = targets_of(model, tables[0])
-    judge = _Judge(tables[2], whole, rivals, parts, model.schema.group, plan.seed)
+    group = model.schema.group
+    judge = _Judge(tables[2], whole, rivals, able, tuple(parts), group, plan.seed)
     return Comparison(
         targets={
             target: judge(target, answers[target])
@@ -137,6 +145,11 @@ def compare(
         costs={listed(names): rival.cost for names, rival in rivals.items()},
         rows=len(whole.rows),
         provenance={**provenance_of(test, train, plan.seed), "plan": repr(plan)},
+        notes=tuple(
+            f"{name} alone was left out: the task reads {listed(model.task.needs)}."
+            for name in parts
+            if name not in able
+        ),
     )
 
 
@@ -148,7 +161,10 @@ def best_pair(
     Training every pair in full would cost too much, and choosing on the test rows would flatter
     the pair. With several targets the pair with the best places in all of them is taken.
     """
-    pairs = alterations_of(combinations(parts, 2), parts)
+    needed = set(model.task.needs)
+    able = [pair for pair in combinations(parts, 2)
+            if needed <= {column for name in pair for column in parts[name]}]  # fmt: skip
+    pairs = alterations_of(able, parts)
     places = numpy_generator(seed, "pairs").permutation(len(valid))[:ROWS]
     answers = altered(model, valid, places, pairs)
     truths = valid.batch(places.tolist()).columns
@@ -238,6 +254,7 @@ class _Judge:
     whole: Outcome
     rivals: Mapping[Subset, _Rival]
     parts: Mapping[str, tuple[str, ...]]
+    fused: tuple[str, ...]
     group: str | None
     seed: int
 
@@ -253,6 +270,7 @@ class _Judge:
             {name: Part(said[(name,)], self._present(name, judged)) for name in self.parts},
             baseline(judged.head, learned),
             {listed(names): answers for names, answers in said.items() if len(names) > 1},
+            self.fused,
         )
 
     def _present(self, name: str, judged: Judged) -> Array:

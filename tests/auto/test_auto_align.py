@@ -255,3 +255,46 @@ def test_rows_whose_cells_were_not_told_apart_are_refused(run: Any) -> None:
     table = sm.read(rows(6)).explode("caption").with_schema(run.model.schema, partial=True)
     with pytest.raises(PartError, match=r"model\.shelf"):
         Space.of(run.model, Shelf.of(run.model.prep, table))
+
+
+def test_a_student_comes_near_its_teacher_who_is_asked_once_a_row(tmp_path: Path) -> None:
+    """The teacher finds warm colours alike, and cold ones; the rows alone do not tell."""
+    warmth = {"red": 0, "yellow": 0, "white": 0, "green": 1, "blue": 1, "black": 1}
+    random, table = np.random.default_rng(0), rows(96)
+    for row in table:
+        row["caption"] = row["caption"][0]
+        shared = np.array([1.0, 0.0]) if warmth[row["colour"]] else np.array([0.0, 1.0])
+        for name in ("seen", "caption"):
+            row[f"{name}.taught"] = [*(shared + 0.05 * random.normal(size=2))]
+    table[3]["seen.taught"] = None
+    teacher = {"seen": "seen.taught", "caption": "caption.taught"}
+
+    def likeness(task: sm.Align) -> tuple[float, Any]:
+        run = sm.fit(
+            table, task=task, kinds=FIELDS, out=tmp_path / str(bool(task.teacher)),
+            encoders={"seen": encoders.Vectors(width=16),
+                      "caption": encoders.WordVectors(width=16, token_dropout=0.0)},
+            plan=sm.Plan(epochs=30, rows_per_step=48, rate=5e-3, modality_dropout=0.0),
+            quiet=True,
+        )  # fmt: skip
+        asked = rows(36, seed=1)
+        for row in asked:
+            row["caption"] = row["caption"][0]
+        loaded = sm.load(run.folder / "model")
+        left, right = (loaded.embed(*asked, column=name) for name in ("seen", "caption"))
+        left, right = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (left, right))
+        warm = np.array([warmth[row["colour"]] for row in asked])
+        alike = warm[:, None] == warm
+        near = left @ right.T
+        return float(near[alike].mean() - near[~alike].mean()), run
+
+    alone, _ = likeness(sm.Align("seen", "caption"))
+    taught, run = likeness(sm.Align("seen", "caption", teacher=teacher))
+    assert taught > alone + 0.05
+    last, first = (run.history[at]["losses"]["seen~caption teacher"] for at in (-1, 0))
+    assert last < 0.3 * first
+    seen = run.report.searches["seen → caption"]
+    assert seen.metrics["recall_at_5"].value > 1.2 * seen.chance["recall_at_5"]
+    loaded = sm.load(run.folder / "model")
+    (answer,) = loaded.predict({"seen": [1, 0, 0, 0], "caption": "a red thing"})
+    assert -1 <= answer <= 1

@@ -1,29 +1,31 @@
 """Long recordings written down by a model that knows three tones, with the time of each."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import torch.nn.functional as F
 
 from sensorium.auto import listen
 from sensorium.auto.listen import Transcript, transcribe
 from sensorium.core.batch import Column, Encoded, Layout
-from sensorium.core.errors import CellError, PartError
+from sensorium.core.errors import CellError, PartError, TableError
 from sensorium.core.schema import Audio, Schema, Text
 from sensorium.data import read
 from sensorium.decoders import Heard, LSTMDecoder
 from sensorium.encoders import Encoder
 from sensorium.encoders.encoder import as_encoded
-from sensorium.fusion import Mean
+from sensorium.fusion import Early, Mean
 from sensorium.media.windows import Window
-from sensorium.model import Model
+from sensorium.model import Model, load
 from sensorium.preprocess import Preprocess, target_step_for
 from sensorium.preprocess.tokens import Tokens
 from sensorium.tasks import Transcribe
-from sensorium.tasks.listener import listener_of
+from sensorium.tasks.listener import listeners_of
 from sensorium.tasks.timing import timed
 from written_models import note_model, note_table
 
@@ -93,8 +95,7 @@ def model_of(task: Transcribe, policy: Any = "absent", seconds: float = 2.0) -> 
 
 def tuned(model: Model) -> Model:
     """Tell the listener which word each tone is."""
-    listener = listener_of(model.task)
-    if listener is not None:
+    for listener in listeners_of(model.task).values():
         with torch.no_grad():
             listener.ctc.out.weight.zero_()
             listener.ctc.out.bias.zero_()
@@ -115,6 +116,26 @@ def test_it_hears_the_tones(hearer: Model) -> None:
     rows = rows_of(10, 500)
     found = hearer.predict(*({"clip": row["clip"]} for row in rows))
     assert found == [row["said"] for row in rows]
+
+
+def test_a_language_is_saved_with_the_model(tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("lo hi\nlo hi mid\n")
+    model = model_of(Transcribe("said", beams=4, language=str(file), language_weight=2.0))
+    listener = listeners_of(model.task)["said"]
+    with torch.no_grad():  # what sounds high is as likely to be "mid"
+        high, mid = (listener.head.tokens.bare([word])[0][0] for word in ("hi", "mid"))
+        listener.ctc.out.weight[mid] += listener.ctc.out.weight[high]
+    rows = [{"clip": spoken(words)[0]} for words in (["lo", "hi"], ["lo", "hi", "mid"])]
+    assert model.predict(*rows) == ["lo hi", "lo hi mid"]
+    model.save(tmp_path / "model")
+    file.unlink()
+    again = load(tmp_path / "model", parts={"Tones": Tones})
+    assert again.predict(*rows) == model.predict(*rows)
+    assert listener.language is not None
+    assert again.task.state() == model.task.state()
+    kept = listeners_of(again.task)["said"].language.model  # type: ignore[union-attr]
+    assert kept.log_prob("lo mid") == listener.language.model.log_prob("lo mid")  # type: ignore[union-attr]
 
 
 def test_a_long_recording_has_every_word_at_its_time(hearer: Model) -> None:
@@ -198,6 +219,61 @@ def test_what_transcribes_nothing_says_so(hearer: Model) -> None:
         transcribe(note_model(note_table(9)), np.zeros(9, np.float32))
     with pytest.raises(CellError):
         transcribe(hearer, b"no sound")
+
+
+@pytest.mark.parametrize("policy", ["absent", "skip", "error"])
+def test_rows_too_long_for_the_model_are_answered_in_windows(policy: str, tmp_path: Path) -> None:
+    model = model_of(Transcribe("said"), policy)
+    words = ["lo", "hi", "mid", "mid", "lo", "hi", "lo", "mid", "hi", "lo"]
+    long, short = spoken(words)[0], spoken(["hi", "lo"])[0]
+    soundfile.write(tmp_path / "long.wav", long, RATE)
+    rows = [{"clip": str(tmp_path / "long.wav")}, {"clip": short}, {"clip": None},
+            {"clip": {"array": long, "sampling_rate": RATE}}]  # fmt: skip
+    found = listen.answers_of(model, rows)
+    assert [answer.value for answer in found] == [" ".join(words), "hi lo", "", " ".join(words)]
+    assert [answer.status for answer in found] == [
+        "ok, in windows of 2 s", "ok", "absent: clip", "ok, in windows of 2 s",
+    ]  # fmt: skip
+    bad = [*rows, {"clip": b"no sound"}]
+    if policy == "error":
+        with pytest.raises(TableError, match="1 damaged cells") as raised:
+            listen.answers_of(model, bad)
+        assert [fault.row for fault in raised.value.faults] == [4]
+    else:
+        last = listen.answers_of(model, bad)[-1]
+        assert [fault.column for fault in last.faults] == ["clip"]
+
+
+def test_other_tasks_are_answered_as_they_are() -> None:
+    model = note_model(note_table(9))
+    rows = [{"colour": "red", "count": 1}, {}]
+    assert listen.answers_of(model, rows) == model.answers(rows)
+
+
+def test_a_recording_is_told_by_its_name() -> None:
+    for name in ("a.wav", "far/B.MP3", Path("x.flac"), "a.b.ogg"):
+        assert listen.is_recording(name)
+    for name in ("a.csv", "wav", "a.wav/", "a.wav.txt"):
+        assert listen.is_recording(name) == (name == "a.wav/")
+
+
+def test_tokens_of_a_fusion_s_own_are_not_heard() -> None:
+    model = model_of(Transcribe("said"))
+    early = Model(
+        model.prep,
+        encoders={"clip": Tones(8)},
+        fusion=Early(8, depth=1, heads=2),
+        task=Transcribe("said"),
+    ).eval()
+    batch = model.prep([{"clip": spoken(["lo", "hi"])[0]}])
+    listener, own = listeners_of(early.task)["said"], listeners_of(model.task)["said"]
+    features, plain = early.features(batch), model.features(batch)
+    assert features.fused.tokens.shape[1] == plain.fused.tokens.shape[1] + 1
+    assert features.outputs[listener.key].shape[1] == plain.outputs[own.key].shape[1]
+    steps = features.fused.own("clip").tokens
+    with torch.inference_mode():
+        assert torch.equal(features.outputs[listener.key], listener.ctc(steps))
+    assert listener.steps(features.fused).tolist() == own.steps(plain.fused).tolist()
 
 
 def letters(*texts: str) -> tuple[Tokens, Callable[[str], tuple[int, ...]]]:

@@ -1,5 +1,7 @@
 """The one line for words: the task that a text asks for, fields that cut nothing, rows together."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,14 @@ import soundfile
 import sensorium as sm
 from mixed_table import draw_photo
 from sensorium.auto.worded import kinds_for, worded
+from sensorium.config import parse_plan
 from sensorium.core.errors import PartError
 from sensorium.core.schema import Audio, Category, Image, Number, Schema, Text
 from sensorium.data import read
 from sensorium.decoders import TextDecoder
 from sensorium.encoders import ConvNet, Speech
 from sensorium.tasks import Answer, Caption, Classify, Describe, Several, Teaching, Transcribe
+from sensorium.tasks.listener import listeners_of
 from written_models import note_rows
 
 FAST: dict[str, Any] = {"epochs": 1, "quiet": True, "out": None, "quality": "fast"}
@@ -138,6 +142,46 @@ def test_few_words_are_heard_word_by_word_and_many_letter_by_letter(
     assert attends.targets["Many"].tokenizer == "bpe"  # type: ignore[attr-defined]
 
 
+def test_texts_too_long_for_their_sounds_are_named(
+    heard: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{**row, "said": "ab" if n % 10 else "far too long"} for n, row in enumerate(heard)]
+    schema = Schema({"clip": Audio(rate=8_000)}, {"said": Text(tokenizer="characters")})
+    ears = {"clip": Speech(16, depth=1, channels=4, mels=8)}  # 0.2 s are 20 frames, and 5 steps
+    run = sm.fit(rows, task=Transcribe("said"), schema=schema, valid=rows[:9], test=rows[:9],
+                 encoders=ears, **{**FAST, "quiet": False, "epochs": 2})  # fmt: skip
+    (note,) = run.history[0]["notes"]
+    assert note == (
+        "said: 4 training rows taught nothing, for a text has more tokens than its sound has "
+        "steps (rows 0, 10, 20, 30): take more steps, Speech(step=2), or shorten the texts"
+    )
+    assert "notes" not in run.history[1]
+    assert run.report is not None
+    assert note in run.report.notes
+    assert note in capsys.readouterr().err
+
+
+def test_a_plan_s_language_is_learned_kept_and_resumed(
+    heard: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    table = tmp_path / "heard.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in heard))
+    said = {
+        "table": {"source": str(table), "inputs": ["clip"]},
+        "task": {"part": "Transcribe", "target": "few", "beams": 4, "language": "rows"},
+        "encoders": {"clip": {"part": "Speech", "width": 16, "depth": 1, "channels": 4, "mels": 8}},
+    }
+    run = sm.fit(**parse_plan(said).keywords(), epochs=1, quiet=True, out=tmp_path / "run")
+    (listener,) = listeners_of(run.model.task).values()
+    assert listener.language is not None
+    assert listener.language.words == ("</s>", "<s>", "<unk>", "no", "yes")
+    again = sm.load(tmp_path / "run" / "model")
+    assert again.predict(*heard[:4]) == run.model.predict(*heard[:4])
+    assert again.fingerprint == run.model.fingerprint
+    resumed = sm.resume(tmp_path / "run", quiet=True)
+    assert resumed.model.fingerprint == run.model.fingerprint
+
+
 def test_what_the_user_gave_stays(heard: list[dict[str, Any]]) -> None:
     own = {"Many": Text(max_tokens=90, tokenizer="words"), "clip": Audio(rate=8_000, seconds=2.0)}
     schema = Schema({"clip": own["clip"]}, {"Many": own["Many"]})
@@ -167,6 +211,24 @@ def test_answers_are_chosen_or_written_as_the_target_is() -> None:
     run = sm.fit(rows, task=Answer("free", decoder=small()), inputs=["x"], **FAST)
     head = run.model.task.heads["free"]
     assert (head.form, head.primary) == ("texts", "exact_match")
+
+
+def test_several_tasks_are_sized_each_as_its_own(heard: list[dict[str, Any]]) -> None:
+    rows = [{**row, "told": "yes indeed" if n % 2 else "not at all"} for n, row in enumerate(heard)]
+    schema = Schema({"clip": Audio(rate=8_000)}, {"few": Text(), "told": Text()})
+    task = Several(Transcribe("few"), Answer("told"), weights=[1.0, 0.5])
+    found = worded(schema, task, read(rows), None)
+    assert isinstance(found.task, Several)
+    assert found.task.weights == [1.0, 0.5]
+    heard_by, answered = found.task.tasks
+    assert heard_by is task.tasks[0]
+    assert isinstance(answered, Answer)
+    assert answered.free
+    fields = found.schema.fields
+    assert (fields["few"].tokenizer, fields["told"].tokenizer) == ("words", "bpe")  # type: ignore[attr-defined]
+    assert fields["clip"].whole  # type: ignore[attr-defined]
+    plain = Several(Classify("few"), Caption("told"))
+    assert worded(schema, plain, read(rows), None).task is plain
 
 
 def test_kinds_follow_from_the_task() -> None:

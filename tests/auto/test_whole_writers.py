@@ -12,6 +12,8 @@ from tokenizers import Tokenizer
 
 import sensorium as sm
 from sensorium.core.errors import PartError
+from sensorium.encoders.towers import llava
+from sensorium.encoders.towers.source import loaded
 from sensorium.train.weights import learned
 from tiny_models import RATE
 
@@ -129,6 +131,25 @@ def test_it_is_loaded_without_its_source(tiny: Tiny, tmp_path: Path, family: str
     assert again.fingerprint == model.fingerprint
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_one_model_is_loaded_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+
+    def counted(part: Any, folder: Path) -> Any:
+        read.append(part)
+        return loaded(part, folder)
+
+    monkeypatch.setattr(llava, "loaded", counted)
+    first = opened(tiny("llava"))
+    assert len(read) == 1
+    again = opened(tiny("llava"))
+    assert len(read) == 2
+    own = {weight.data_ptr() for weight in first.parameters()}
+    assert own.isdisjoint(weight.data_ptr() for weight in again.parameters())
+    llava.whole_of(tiny("llava"))
+    assert len(read) == 3
+
+
 @pytest.mark.parametrize("family", ["whisper-writing", "blip", "llava"])
 def test_it_is_tuned_with_adapters_and_judged(tiny: Tiny, tmp_path: Path, family: str) -> None:
     model = opened(tiny(family), lora=2)
@@ -168,10 +189,22 @@ def test_what_cannot_be_a_model_that_writes_is_said(tiny: Tiny) -> None:
     assert "reads no 'text'" in str(error.value)
     with pytest.raises(PartError, match="column of its question"):
         sm.pretrained(str(tiny("blip-vqa")), image="photo")
-    with pytest.raises(PartError, match="name one, language='en'"):
-        sm.pretrained(str(tiny("whisper-writing")), audio="clip")
     with pytest.raises(PartError, match=r"'bert'.*whisper"):
         sm.pretrained(str(tiny("bert")), text="caption")
+
+
+def test_whisper_needs_no_language(tiny: Tiny) -> None:
+    folder = tiny("whisper-writing")
+    model = sm.pretrained(str(folder), audio="clip", target="said", max_tokens=LONG)
+    whole = transformers.WhisperForConditionalGeneration.from_pretrained(folder).eval()
+    hears = transformers.WhisperFeatureExtractor.from_pretrained(folder)
+    cells = hears([row["clip"] for row in ROWS], sampling_rate=RATE, return_tensors="pt")
+    found = whole.generate(
+        **cells, task="transcribe", max_new_tokens=LONG, do_sample=False, num_beams=1
+    )
+    tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    told = [tokens.decode(row.tolist(), skip_special_tokens=True) for row in found]
+    assert model.predict(*ROWS) == told
 
 
 @pytest.mark.parametrize(("language", "score"), [("en", "wer"), ("zh", "cer")])

@@ -1,6 +1,7 @@
 """Aligning, pretrained encoders and classes by name, typed as a user types them."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,30 @@ def test_a_plan_of_an_aligned_fit_takes_an_encoder_more(
     before = json.loads((run / "model" / "sensorium.json").read_text())["encoders"]
     assert parts["review"]["width"] == 48
     assert parts["photo"] == {**before["photo"], "width": 48}
+
+
+def test_every_command_that_runs_encoders_heeds_the_limit_of_their_features(
+    mixed: Any, tiny: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SENSORIUM_CACHE_GB", raising=False)
+    run, index = tmp_path / "run", tmp_path / "rows.index"
+    commands = [
+        ["fit", mixed.csv, "--target", "mood", "--inputs", "review,price", "--epochs", 1,
+         "--encoder", f"review={tiny('bert')}", "--out", run, "--quiet"],
+        ["resume", run, "--quiet"],
+        ["evaluate", run, mixed.csv],
+        ["predict", run, mixed.csv],
+        ["index", run, mixed.csv, "--column", "review", "--out", index],
+        ["search", index, "--like", "review=quiet and bright", "--top", 1],
+        ["compare", run, "--quiet"],
+    ]  # fmt: skip
+    for words in commands:
+        found = typed(*words, "--cache-gb", 0)
+        assert found.exit_code == 0, found.output
+        assert not (tmp_path / "cache").exists(), words[0]
+        assert "SENSORIUM_CACHE_GB" not in os.environ
+    for words in commands[2:4]:  # without the flag, features are kept and found
+        assert typed(*words).exit_code == 0
+        assert [*(tmp_path / "cache" / "features").iterdir()]

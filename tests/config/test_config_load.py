@@ -9,7 +9,7 @@ from sensorium.core.errors import PlanError
 from sensorium.core.schema import Image, Number, Text
 from sensorium.encoders import ResNet
 from sensorium.fusion import Concat
-from sensorium.tasks import Classify, Regress, Several
+from sensorium.tasks import Align, Classify, Regress, Several
 from sensorium.train import Plan
 
 WHOLE = """
@@ -101,6 +101,20 @@ def test_the_least_plan_leaves_all_choices_open(tmp_path: Path) -> None:
     config = load_plan(write(tmp_path, '[table]\nsource = "t.csv"\ntarget = "y"\n'))
     assert config == Config(config.table, folder=tmp_path)
     assert config.keywords()["inputs"] is None
+
+
+def test_a_teacher_of_aligned_columns_is_named_in_a_table(tmp_path: Path) -> None:
+    text = """
+    [table]
+    source = "t.csv"
+    [task]
+    part = "Align"
+    columns = ["photo", "review"]
+    teacher = {photo = "photo.taught", review = "review.taught"}
+    """
+    task = load_plan(write(tmp_path, text)).task
+    assert isinstance(task, Align)
+    assert task.teacher == {"photo": "photo.taught", "review": "review.taught"}
 
 
 def test_several_tasks_are_an_array(tmp_path: Path) -> None:

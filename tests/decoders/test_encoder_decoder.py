@@ -1,5 +1,6 @@
 """The decoders of pretrained models of two halves: they write what ``transformers`` writes."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sensorium.core.batch import Layout
 from sensorium.core.errors import PartError
 from sensorium.core.schema import Text
 from sensorium.decoders import EncoderDecoder, Sampling, write
@@ -125,12 +127,32 @@ def test_whisper_is_told_the_language_and_what_to_do(tiny: Tiny) -> None:
     )
     other = ready(tiny("whisper-writing"), language="<|zh|>", speech_task="translate")
     assert other.begin == (1, 21, 23, 19)
-    for options, said in (
-        ({"language": ""}, r"language='en'.*\['en', 'zh'\]"),
-        ({"language": "fr"}, "knows no language 'fr'"),
-    ):
-        with pytest.raises(PartError, match=said):
-            ready(tiny("whisper-writing"), **options)
+    with pytest.raises(PartError, match=r"knows no language 'fr'.*\['en', 'zh'\], or none"):
+        ready(tiny("whisper-writing"), language="fr")
+
+
+@torch.no_grad()
+def test_whisper_tells_the_language_of_each_row(tiny: Tiny) -> None:
+    folder = tiny("whisper-writing")
+    decoder = ready(folder, language="")
+    model = transformers.WhisperForConditionalGeneration.from_pretrained(folder).eval()
+    memory, mask = 5 * seen(12), torch.ones(12, 4, dtype=torch.bool)
+    hears = transformers.modeling_outputs.BaseModelOutput(memory)
+    found = model.detect_language(encoder_outputs=hears).tolist()
+    assert set(found) == {20, 21}  # some of each
+    begins = decoder.begins(memory, mask)
+    assert begins.tolist() == [[1, language, 22, 19] for language in found]
+    drafts = write(decoder, memory, mask, Sampling(max_tokens=8))
+    named = {20: ready(folder, language="en"), 21: ready(folder, language="zh")}
+    for row, language in enumerate(found):
+        (one,) = write(named[language], memory[[row]], mask[[row]], Sampling(max_tokens=8))
+        assert one[0].ids == drafts[row][0].ids
+    again = EncoderDecoder(str(folder))
+    again.restore(json.loads(json.dumps(decoder.state())))
+    assert again.suited(Text()) == decoder.suited(Text())
+    again.setup(16, Layout("text", vocabulary=24, tokenizer=decoder.state()["digest"]))
+    again.load_state_dict(decoder.state_dict())
+    assert torch.equal(again.eval().begins(memory, mask), begins)
 
 
 def test_its_first_token_is_none_of_those_forbidden_there(tiny: Tiny) -> None:

@@ -194,8 +194,34 @@ def test_what_cannot_be_a_language_model_is_said(tiny: Tiny, tmp_path: Path) -> 
 def test_more_than_it_can_read_is_said(tiny: Tiny) -> None:
     decoder = ready(tiny("llama"))
     many = torch.zeros(1, 70, 8)
-    with pytest.raises(PartError, match="reads 64 tokens, and 71 stand"):
+    with pytest.raises(PartError, match="reads 64 tokens, and there are 70 of what is seen and 2"):
         decoder.start(many, torch.ones(1, 70, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_each_row_is_cut_where_the_model_can_read_no_more(tiny: Tiny, beams: int) -> None:
+    decoder = ready(tiny("llama"))  # it reads 64 tokens
+    decoder.limit = decoder.positions
+    long = torch.randn(2, 60, 8, generator=torch.Generator().manual_seed(1))
+    mask = torch.ones(2, 60, dtype=torch.bool)
+    mask[1, :50] = False
+    decoder.ends, decoder.never = (decoder.end,), (decoder.end,)  # it never ends
+    way = Sampling(beams=beams)
+    both = write(decoder, long, mask, way)
+    seen_by = [60 + len(decoder.before), 10 + len(decoder.before)]
+    left = [64 - seen - len(decoder.begin) for seen in seen_by]
+    assert [len(row[0].ids) for row in both] == left
+    assert not any(draft.ended for row in both for draft in row)
+    for row in range(2):
+        (alone,) = write(decoder, long[[row]], mask[[row]], way)
+        assert alone[0].ids == both[row][0].ids
+    prefix = torch.full((2, 2), 5)
+    room = [len(row[0].ids) for row in write(decoder, long, mask, way, prefix)]
+    assert room == [n - 2 for n in left]
+    with pytest.raises(PartError, match="reads 64 tokens, and there are"):
+        write(decoder, long, mask, way, torch.full((2, 9), 5))
+    with pytest.raises(PartError, match=r"reads 64 tokens, and there are .* shorter texts"):
+        decoder(long, mask, torch.full((2, 9), 5))
 
 
 def model_of(decoder: LanguageModel) -> tuple[sm.Model, sm.Table]:

@@ -64,6 +64,18 @@ def test_convnet_is_convolution_relu_and_maximum() -> None:
     torch.testing.assert_close(encoder(column).tokens, places + whole.unsqueeze(1))
 
 
+def test_descriptors_add_to_every_token() -> None:
+    plain, described = (
+        ready(ConvNet(width=4, stages=(3,), described=yes), 8) for yes in (False, True)
+    )
+    described.load_state_dict(plain.state_dict(), strict=False)
+    column = pictures(8)
+    extra = described.descriptors(column.values)
+    assert extra.abs().max() > 0.01
+    expected = plain(column).tokens + extra.unsqueeze(1)
+    torch.testing.assert_close(described(column).tokens, expected)
+
+
 @pytest.mark.parametrize(
     ("encoder", "side", "places"),
     [

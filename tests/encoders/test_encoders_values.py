@@ -15,6 +15,7 @@ from sensorium.encoders import (
     Piecewise,
     SeriesCNN,
     SeriesGRU,
+    SeriesMoments,
     SeriesTransformer,
     Vectors,
 )
@@ -88,6 +89,15 @@ def test_a_vector_of_one_number_is_not_lost() -> None:
     encoder = ready(Vectors(width=4), Layout("vector", channels=1))
     low, high = encoder(cells(-1.0, 1.0)).pooled()
     assert (low - high).abs().max() > 0.01
+
+
+def test_moments_are_mean_and_deviation_of_what_is_there() -> None:
+    encoder = ready(SeriesMoments(width=4), Layout("series", channels=2, length=3))
+    values = torch.tensor([[[1.0, 5.0], [3.0, 5.0], [99.0, 99.0]]])
+    mask = torch.tensor([[True, True, False]])
+    found = encoder(Column(values, mask, mask[:, 0])).pooled()
+    known = torch.tensor([[2.0, 5.0, 1.0, 0.0]]) / (1 + 1e-5) ** 0.5
+    torch.testing.assert_close(found, encoder.mlp(known), atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("part", [SeriesCNN, SeriesGRU, SeriesTransformer])

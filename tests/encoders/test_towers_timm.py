@@ -1,7 +1,9 @@
-"""Networks of timm: the message without it; figures, folders and blocks where it is installed."""
+"""Networks of timm: figures, folders and blocks; by a stand-in where timm cannot be imported."""
 
+import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,26 @@ NAMES = ["resnet10t", "vit_tiny_patch16_224", "efficientnet_lite0"]
 TRAINED = {"input_size": [3, 64, 64], "mean": [0.4] * 3, "std": [0.3] * 3, "crop_pct": 0.875}
 
 
+STAND_IN = Path(__file__).parent / "stand_in"
+
+
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next import look for the package anew; afterwards all is as it was."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "timm"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
 @pytest.fixture
-def timm() -> Any:
-    return pytest.importorskip("timm", exc_type=ImportError)
+def timm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The package itself; where it or its torchvision is lacking, one of the same signatures."""
+    try:
+        yield importlib.import_module("timm")
+    except (ImportError, RuntimeError):
+        forgotten(monkeypatch)
+        monkeypatch.syspath_prepend(STAND_IN)
+        yield importlib.import_module("timm")
+        for name in ("timm", "timm.data"):
+            sys.modules.pop(name, None)
 
 
 def folder_of(timm: Any, folder: Path, name: str) -> tuple[Any, str]:
@@ -38,6 +57,21 @@ def folder_of(timm: Any, folder: Path, name: str) -> tuple[Any, str]:
 def test_a_missing_package_names_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ExtraError, match="pip install timm"):
+        open_tower("timm:resnet18", "image", hub=True)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["import no_such_torchvision", "raise RuntimeError('operator nms does not exist')"],
+)
+def test_a_package_that_cannot_be_imported_says_why_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str
+) -> None:
+    forgotten(monkeypatch)
+    (tmp_path / "timm").mkdir()
+    (tmp_path / "timm" / "__init__.py").write_text(broken, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PartError, match=r"cannot be imported.*(no_such|nms).*torchvision"):
         open_tower("timm:resnet18", "image", hub=True)
 
 
@@ -82,3 +116,15 @@ def test_weights_that_lack_some_are_refused(timm: Any, tmp_path: Path) -> None:
     save_file(some, tmp_path / "model.safetensors")
     with pytest.raises(PartError, match="lacks 5 weights"):
         open_tower(source, "image")
+
+
+def test_a_name_fetches_weights_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten(monkeypatch)
+    monkeypatch.syspath_prepend(STAND_IN)
+    tower = open_tower("timm:resnet10t", "image", hub=True)
+    assert importlib.import_module("timm").FETCHED == ["resnet10t"]
+    assert tower.suited(Image()) == Image(size=256)
+    with pytest.raises(PartError, match=r"cannot make 'resnet7'.*Unknown model"):
+        open_tower("timm:resnet7", "image", hub=True)
+    for name in ("timm", "timm.data"):
+        sys.modules.pop(name, None)

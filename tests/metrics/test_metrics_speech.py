@@ -14,7 +14,7 @@ from sensorium.core.errors import ExtraError, SensoriumError
 from sensorium.metrics import edits, error_rate, hear, speech_scores, spoken
 
 EXACT = 1e-12
-SAID = ["the cat sat on the mat", "hello world", "", "one two three", "我爱北京天安门"]
+SAID = ["the cat sat on the mat", "hello world", "", "red green blue", "我爱北京天安门"]
 HEARD = ["the cat sit on mat", "hello big wide world", "uh", "", "我爱被京天门"]
 lines = st.lists(st.sampled_from(["a", "b", "cat", "狗"]), max_size=6).map(" ".join)
 
@@ -81,7 +81,7 @@ def test_many_draws_at_once_are_the_draws_one_by_one():
     [
         ("Hello,  World!", "hello world"),
         ("It’s the dogs' 'best' day", "it's the dogs best day"),
-        ("twenty-one, or 21?", "twenty one or 21"),
+        ("twenty-one, or 21?", "21 or 21"),
         ("10,000 km in 3.5 h.", "10000 km in 3.5 h"),
         ("well... a_b", "well a b"),
         ("我爱 北京，天安门！", "我爱北京天安门"),

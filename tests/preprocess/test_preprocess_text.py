@@ -3,6 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
 
 from sensorium.core.errors import ArtifactError, ExtraError, SchemaError
 from sensorium.core.schema import Text
@@ -126,3 +129,18 @@ def test_a_saved_tokenizer_that_was_changed_is_refused() -> None:
     fitted = step(ENGLISH)
     with pytest.raises(ArtifactError, match="saved tokenizer"):
         TextStep(fitted.field).restore({**fitted.state(), "tokens": {"tokenizer": {"no": 1}}})
+
+
+def test_a_character_whose_bytes_are_not_all_there_is_left_out(tmp_path: Path) -> None:
+    whole = Tokenizer(BPE())
+    whole.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    whole.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    whole.train_from_iterator([], BpeTrainer(initial_alphabet=alphabet, show_progress=False))
+    whole.save(str(tmp_path / "tokenizer.json"))
+    tokens = step([], tokenizer=str(tmp_path / "tokenizer.json")).tokens
+    (found,) = tokens.bare(["a é😀b"])  # a byte each: a, space, 2 of é, 4 of 😀, b
+    assert len(found) == 9
+    said = [tokens.text(found[:count]) for count in range(10)]
+    assert said == ["", "a", "a", "a", "a é", "a é", "a é", "a é", "a é😀", "a é😀b"]
+    assert tokens.text([*found[:3], found[-1]]) == "a \ufffdb"  # what is torn inside stays seen

@@ -1,13 +1,17 @@
 """Exact search: against a plain sort, in every way that it goes about it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import torch
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sensorium.core.errors import ArtifactError
+from sensorium.search import glance
+from sensorium.search import vectors as vectors_module
 from sensorium.search.vectors import BATCH, Vectors, unit
 
 
@@ -20,8 +24,16 @@ def plainly(vectors: np.ndarray, queries: np.ndarray, top: int, among: np.ndarra
     return among[np.argsort(-similar, axis=1, kind="stable")[:, :top]]
 
 
+@pytest.fixture(params=[True, False], ids=["8 bits", "32 bits"])
+def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processor have small products, or lack them."""
+    for module in (glance, vectors_module):
+        monkeypatch.setattr(module, "has_small_products", lambda: request.param)
+
+
+@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("queries", [1, BATCH - 1, BATCH, 70])
-@pytest.mark.parametrize("share", [1.0, 0.3])
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.1])
 def test_the_nearest_are_found_exactly(tmp_path: Path, queries: int, share: float) -> None:
     vectors, asked = some(900), some(queries, seed=1)
     among = np.flatnonzero(np.random.default_rng(2).random(900) < share)
@@ -34,14 +46,93 @@ def test_the_nearest_are_found_exactly(tmp_path: Path, queries: int, share: floa
     assert similar == pytest.approx(truth, abs=1e-6)
 
 
-def test_a_crowd_too_dense_for_bf16_is_told_apart_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("products")
+def test_blocks_and_lots_of_queries_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, small in {"BLOCK": 96, "MANY": 20}.items():
+        monkeypatch.setattr(vectors_module, name, small)
+    for name, small in {"STEP": 32, "CHUNK": 7}.items():
+        monkeypatch.setattr(glance, name, small)
+    vectors, asked = some(700), some(50, seed=1)
+    among = np.flatnonzero(np.random.default_rng(2).random(700) < 0.6)
+    file = Vectors(tmp_path / "v", 24)
+    for start, stop in ((0, 300), (300, 350), (350, 700)):  # rounded blocks are kept in between
+        file.append(vectors[start:stop])
+        there = among[among < file.count]
+        places, _ = file.nearest(asked, 3, there)
+        assert places.tolist() == plainly(vectors, asked, 3, there).tolist()
+
+
+@pytest.mark.usefixtures("products")
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from([1e-3, 0.02, 0.3, 10.0]),
+    st.sampled_from(["plain", "spiked", "negative"]),
+    st.integers(1, 8),
+)
+def test_however_near_they_lie_they_are_the_nearest_that_64_bits_find(
+    seed: int, spread: float, form: str, top: int
+) -> None:
+    """Near twins of the query, numbers far larger than the others, and none that is near at all."""
+    import tempfile  # noqa: PLC0415
+
+    random = np.random.default_rng(seed)
+    centre = random.normal(size=(1, 24))
+    vectors = (centre + spread * random.normal(size=(640, 24))).astype(np.float32)
+    asked = (centre + spread * random.normal(size=(BATCH, 24))).astype(np.float32)
+    if form == "spiked":
+        vectors[random.integers(0, 640, 40), random.integers(0, 24, 40)] *= 50
+    if form == "negative":
+        asked = -asked
+    with tempfile.TemporaryDirectory() as folder:
+        file = Vectors(Path(folder) / "v", 24)
+        file.append(vectors)
+        places, _ = file.nearest(asked, top, np.arange(640))
+    similar = unit(asked).astype(np.float64) @ unit(vectors).astype(np.float64).T
+    truth = -np.sort(-similar, axis=1)[:, :top]
+    assert np.take_along_axis(similar, places, 1) == pytest.approx(
+        truth, abs=3e-7
+    )  # what 32 bits can tell
+
+
+def test_no_product_leaves_the_bound_that_rules_vectors_out() -> None:
+    for seed, width in ((0, 3), (1, 24), (2, 384)):
+        vectors, asked = unit(some(200, width, seed)), unit(some(40, width, seed + 9))
+        vectors[0], asked[0] = 0, 0
+        left, right = glance.rounded(vectors), glance.rounded(asked)
+        if left.values.dtype != torch.int8:
+            pytest.skip("no products in 8 bits on this processor")
+        steps = left.values.double() @ right.values.double().T * left.step * right.step
+        off = np.abs(steps.numpy() - vectors.astype(float) @ asked.astype(float).T)
+        assert off.max() <= left.error + right.error * (1 + left.error)
+
+
+def test_a_crowd_too_dense_for_8_bits_is_told_apart_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_again = list[int]()
+    closely = Vectors._closely
+
+    def noted(self: Vectors, queries: np.ndarray, *rest: Any) -> Any:
+        asked_again.append(len(queries))
+        return closely(self, queries, *rest)
+
+    monkeypatch.setattr(Vectors, "_closely", noted)
+    monkeypatch.setattr(glance, "CROWD", 0)
     centre = some(1)
-    crowd = centre + 0.02 * some(600, seed=1)
+    crowd = np.concatenate([centre + 0.02 * some(600, seed=1), some(300, seed=3)])
     file = Vectors(tmp_path / "v", 24)
     file.append(crowd)
-    asked = np.repeat(centre, BATCH, 0) + 0.02 * some(BATCH, seed=2)
-    places, _ = file.nearest(asked, 3, np.arange(600))
-    assert places.tolist() == plainly(crowd, asked, 3, np.arange(600)).tolist()
+    near = np.repeat(centre, BATCH, 0) + 0.02 * some(BATCH, seed=2)
+    asked = np.concatenate([near, crowd[600:604]])
+    places, similar = file.nearest(asked, 3, np.arange(900))
+    assert asked_again == [BATCH]
+    assert places.tolist() == plainly(crowd, asked, 3, np.arange(900)).tolist()
+    assert (np.diff(similar, axis=1) <= 0).all()
 
 
 @settings(max_examples=25, deadline=None)

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from sensorium.align import contrastive
+from sensorium.align import contrastive, similarity_distil
 from sensorium.core.batch import Batch, Column, Features, Fused
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import PartError
+from sensorium.core.schema import Number, Vector
+from sensorium.preprocess import step_for
 from sensorium.tasks import TASKS, Align
 
 WIDTH = 6
@@ -129,6 +131,14 @@ def test_it_is_built_again_from_its_description(kind: Any) -> None:
         (lambda: Align("photo", "caption", hard=-1.0), "hard"),
         (lambda: Align("photo", "caption", kind="sigmoid", hard=0.5), "softmax loss only"),
         (lambda: Align("photo", "caption", bias=1.0), "sigmoid loss only"),
+        (lambda: Align(*NAMES, teacher={"phto": "a", "clip": "b"}), "did you mean 'photo'"),
+        (lambda: Align(*NAMES, teacher={"photo": "a"}), "both columns of a pair"),
+        (
+            lambda: Align(*NAMES, anchor="clip", teacher={"photo": "a", "caption": "b"}),
+            "both columns of a pair",
+        ),
+        (lambda: Align(*NAMES, teacher={"photo": "a", "clip": "a"}), "a column of their own"),
+        (lambda: Align(*NAMES, teacher={"photo": "clip", "clip": "b"}), "a column of their own"),
     ],
 )
 def test_what_cannot_be_is_said(make: Any, says: str) -> None:
@@ -150,3 +160,61 @@ def test_every_weight_of_the_loss_is_reached_from_the_outputs(kind: Any) -> None
     weights = dict(task.named_parameters())
     assert weights
     assert all(w.grad is not None and w.grad == 0 for w in weights.values())
+
+
+TEACHER = {"photo": "photo.taught", "caption": "caption.taught"}
+
+
+def taught(kind: Any = "softmax", rows: int = 6) -> tuple[Align, Features, Batch, Any, Any]:
+    """A task with a teacher, of whose vectors row 2 lacks one; and these as the table has them."""
+    task = Align("photo", "caption", kind=kind, scale=5.0, teacher=TEACHER)
+    columns, steps, told = {n: column(rows) for n in TEACHER}, {}, {}
+    for number, name in enumerate(TEACHER.values()):
+        torch.manual_seed(number)
+        told[name] = 3 + 2 * torch.randn(rows, 4)
+        cells: list[Any] = [vector.numpy() for vector in told[name]]
+        if number:
+            cells[2] = None
+        steps[name] = step_for(Vector())
+        columns[name] = steps[name].fit(cells)(cells)
+    torch.manual_seed(7)
+    parts = {name: torch.randn(rows, WIDTH, requires_grad=True) for name in TEACHER}
+    tokens = torch.zeros(rows, 1, WIDTH)
+    there = dict.fromkeys(TEACHER, torch.ones(rows, dtype=torch.bool))
+    fused = Fused(tokens[:, 0], tokens, torch.ones(rows, 1, dtype=torch.bool), parts, there)
+    batch = Batch(columns, tuple(range(rows)))
+    task.setup(WIDTH, tuple(TEACHER), steps)
+    return task, task(fused, batch), batch, parts, told
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_a_teacher_adds_how_alike_it_finds_the_rows_that_it_knows(kind: Any) -> None:
+    task, features, batch, parts, told = taught(kind)
+    found = task.loss(features, batch)
+    assert list(found) == ["photo~caption", "photo~caption teacher"]
+    known = torch.tensor([0, 1, 3, 4, 5])
+    sides = [parts[name][known] for name in TEACHER]
+    teachers = [told[name][known] for name in TEACHER.values()]
+    scale = torch.tensor(5.0).log()
+    wanted = similarity_distil(*sides, *teachers, scale, scale)
+    assert found["photo~caption teacher"].item() == pytest.approx(wanted.item(), rel=1e-4)
+    found["photo~caption teacher"].backward()
+    assert parts["photo"].grad[2].eq(0).all()
+    assert parts["photo"].grad[known].ne(0).any(1).all()
+
+
+def test_no_row_of_the_teachers_costs_nothing() -> None:
+    task, features, batch, _, _ = taught()
+    for name in TEACHER.values():
+        batch.columns[name].present[:] = False
+    found = task.loss(features, batch)["photo~caption teacher"]
+    assert found.item() == 0
+    assert found.requires_grad
+
+
+def test_a_teachers_column_that_holds_no_vectors_is_named() -> None:
+    with pytest.raises(PartError, match=r"'photo.taught' is no target.*sm.Vector"):
+        Align("photo", "caption", teacher=TEACHER).setup(WIDTH, tuple(TEACHER), {})
+    steps = {name: step_for(Number()) for name in TEACHER.values()}
+    with pytest.raises(PartError, match="of kind 'number'"):
+        Align("photo", "caption", teacher=TEACHER).setup(WIDTH, tuple(TEACHER), steps)

@@ -1,7 +1,9 @@
 """What writers learn from and what becomes of it: losses by hand, teaching, rewards, lexicons."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +13,15 @@ from decoders_tabled import Tabled
 from sensorium.core.batch import Batch, Column, Features, Fused
 from sensorium.core.errors import PartError
 from sensorium.core.schema import Text
-from sensorium.decoders import Sampling
+from sensorium.decoders import NgramModel, Sampling
 from sensorium.preprocess import target_step_for
 from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks import Answer, Caption, Several, Teaching, Transcribe
 from sensorium.tasks.head import as_rows
 from sensorium.tasks.judging import FAMILIES, family_of
-from sensorium.tasks.listener import Lexicon, Listener, listener_of
+from sensorium.tasks.listener import Lexicon, listeners_of
 from sensorium.tasks.words_head import WordsHead, token_losses
-from sensorium.tasks.writer import Writer, writer_of
+from sensorium.tasks.writer import Writer, writers_of
 
 WIDTH = 8
 FIELD = Text(tokenizer="characters", vocabulary=300, max_tokens=20)
@@ -36,7 +38,9 @@ def fused(rows: int, time: int = 3, there: Sequence[bool] | None = None) -> Fuse
     tokens = torch.randn(rows, time, WIDTH)
     present = torch.tensor(list(there or [True] * rows))
     mask = torch.ones(rows, time, dtype=torch.bool)
-    return Fused(tokens[:, 0], tokens, mask, {"x": tokens[:, 0]}, {"x": present})
+    return Fused(
+        tokens[:, 0], tokens, mask, {"x": tokens[:, 0]}, {"x": present}, lengths={"x": time}
+    )
 
 
 def batch_of(step: WrittenStep, *cells: object) -> Batch:
@@ -226,8 +230,7 @@ def spelled(task: Transcribe, step: WrittenStep, seen: Fused, *texts: str) -> Fe
     log_probs = torch.full((*seen.mask.shape, blank + 1), -5.0)
     for row, ids in enumerate(rows):
         log_probs[row, torch.arange(len(ids)), torch.tensor(ids)] = 0.0
-    listener = listener_of(task)
-    assert listener is not None
+    listener = listeners_of(task)["y"]
     return Features(seen, {listener.key: log_probs.log_softmax(2)})
 
 
@@ -239,8 +242,7 @@ def test_a_listener_hears_what_is_spelled_and_pads_nothing() -> None:
     seen = replace(seen, mask=mask)
     features = spelled(task, step, seen, "aab_ c", "b_bccc")
     assert task.predict(features) == ["ab c", "bb"]
-    listener = listener_of(task)
-    assert listener is not None
+    listener = listeners_of(task)["y"]
     first, second = listener.heard(features)
     assert first.starts == (0, 2, 4, 5)
     assert second.ends == (1, 3)
@@ -262,8 +264,7 @@ def test_marks_of_the_tokenizer_are_never_heard() -> None:
     step = step_of("ab", "b")
     task, seen = listening(step), fused(1, 2)
     features = spelled(task, step, seen, "ab")
-    listener = listener_of(task)
-    assert listener is not None
+    listener = listeners_of(task)["y"]
     features.outputs[listener.key][:, :, :2] = 3.0  # type: ignore[index]
     assert task.predict(features) == ["ab"]
 
@@ -302,29 +303,65 @@ def test_a_lexicon_is_spelled_as_the_tokenizer_spells() -> None:
     assert lexicon.finished(tuple(step.tokens.bare(["one"])[0]))
 
 
-def test_a_language_model_ranks_what_was_heard() -> None:
-    step = step_of("ab", "ba")
-    task, seen = listening(step, beams=10), fused(1, 2)
-    features = spelled(task, step, seen, "ab")
-    listener = listener_of(task)
-    assert isinstance(listener, Listener)
-    assert task.predict(features) == ["ab"]
-    listener.language = lambda text: 0.0 if text == "ba" else -1_000.0
-    assert task.predict(features) == ["ba"]
+def test_a_language_decides_what_the_sound_leaves_open(tmp_path: Path) -> None:
+    step, seen = step_of("a b", "b a"), fused(1, 3)
+    plain = listening(step, beams=10)
+    features = spelled(plain, step, seen, "a b")
+    (log_probs,) = features.outputs.values()
+    one, other = (step.tokens.bare([letter])[0][0] for letter in "ab")
+    log_probs[0, 0, other] = log_probs[0, 0, one]
+    log_probs[0, 2, one] = log_probs[0, 2, other]
+    file = tmp_path / "texts.txt"
+    for likely in ("a b", "b a", "b b"):
+        file.write_text(f"{likely}\n{likely}\n")
+        assert listening(step, beams=10, language=str(file)).predict(features) == [likely]
+
+
+def test_a_language_is_learned_from_the_rows_and_kept() -> None:
+    step = step_of("a b", "b a", "c")
+    task = listening(step, beams=5, language="rows")
+    task.study({"y": [("a b", "b a"), ("a b",), ()]})
+    listener = listeners_of(task)["y"]
+    assert listener.language is not None
+    model = listener.language.model
+    assert model is not None
+    assert model.log_prob("a b") == NgramModel.learn(["a b", "b a", "a b"]).log_prob("a b")
+    again = Transcribe("y", beams=5, language="rows")
+    again.restore(json.loads(json.dumps(task.state())))
+    again.setup(WIDTH, ("x",), {"y": step})
+    again.load_state_dict(task.state_dict())
+    kept = listeners_of(again)["y"].language.model  # type: ignore[union-attr]
+    assert kept is not None
+    assert kept.words == model.words
+    assert [kept.log_prob(text) for text in ("a b", "b b a", "d")] == [
+        model.log_prob(text) for text in ("a b", "b b a", "d")
+    ]
+
+
+def test_a_language_of_other_words_says_so(tmp_path: Path) -> None:
+    step = step_of("a b")
+    (tmp_path / "texts.txt").write_text("Quite other words\n")
+    task = listening(step, beams=5, language=str(tmp_path / "texts.txt"))
+    with pytest.raises(PartError, match="knows none of the transcripts' words, 'a b'"):
+        task.study({"y": [("a b",)]})
+    with pytest.raises(PartError, match=r"there is no file 'none\.arpa'"):
+        listening(step, beams=5, language="none.arpa")
+    with pytest.raises(PartError, match=r"language goes with.*\n.*language_weight is at least 0"):
+        Transcribe("y", language="rows", language_weight=-1.0)
 
 
 def test_parts_are_found_in_tasks() -> None:
     step = step_of("a", "b")
     closed = Answer("y", free=True)
-    assert writer_of(closed) is None  # before setup
-    assert writer_of(writing(step)) is not None
-    assert listener_of(writing(step)) is None
+    assert writers_of(closed) == {}  # before setup
+    assert set(writers_of(writing(step))) == {"y"}
+    assert listeners_of(writing(step)) == {}
     both = listening(step, kind="both")
-    assert writer_of(both) is not None
-    assert listener_of(both) is not None
+    assert set(writers_of(both)) == {"y"}
+    assert set(listeners_of(both)) == {"y"}
     several = Several(Caption("y"))
     several.setup(WIDTH, ("x",), {"y": step})
-    assert writer_of(several) is not None
+    assert set(writers_of(several)) == {"y"}
 
 
 def test_both_teach_together() -> None:
@@ -333,5 +370,5 @@ def test_both_teach_together() -> None:
     batch = batch_of(step, "ab", "b")
     losses = task.loss(task(seen, batch), batch)
     assert set(losses) == {"y", "y/heard"}
-    slopes = torch.autograd.grad(losses["y/heard"], list(listener_of(task).parameters()))  # type: ignore[union-attr]
+    slopes = torch.autograd.grad(losses["y/heard"], list(listeners_of(task)["y"].parameters()))
     assert all(slope.any() for slope in slopes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from sensorium.core.errors import CellError, PartError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Audio
 from sensorium.data.headers import sound
-from sensorium.media.windows import Window, windows
+from sensorium.media.windows import LONGEST, Window, windows
 from sensorium.metrics.chinese import has_chinese
 from sensorium.model import Answer, Model, Row
 from sensorium.tasks import Transcribe
-from sensorium.tasks.listener import Listener, listener_of
+from sensorium.tasks.listener import Listener, listeners_of
 from sensorium.tasks.timing import Word, timed
 
 SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".aiff", ".aif", ".au"}
@@ -72,19 +72,26 @@ def is_recording(source: Any) -> bool:
 
 
 def answers_of(model: Model, rows: Sequence[Row]) -> list[Answer]:
-    """Answer rows as ``model.answers`` does; recordings too long for it, in windows."""
-    found = model.answers(rows)
-    if not isinstance(model.task, Transcribe):
-        return found
+    """Answer rows as ``model.answers`` does; recordings too long for it, in windows.
+
+    Errors:
+        TableError: as for ``model.answers``; that a recording is long is no damage.
+    """
+    sounds = [name for name, field in model.schema.inputs.items() if isinstance(field, Audio)]
+    if not isinstance(model.task, Transcribe) or sounds != list(model.names):
+        return model.answers(rows)
     name, field = _sound_of(model)
-    for place, answer in enumerate(found):
-        if any(fault.column == name for fault in answer.faults):
-            with suppress(CellError):
-                if sound(rows[place][name]).seconds > field.seconds:
-                    said = transcribe(model, rows[place][name])
-                    notes = "; ".join((f"ok, in windows of {field.seconds:g} s", *said.notes))
-                    found[place] = Answer(said.text, status=notes)
-    return found
+    header = replace(field, max_seconds=LONGEST)
+    said: dict[int, Answer] = {}
+    for place, row in enumerate(rows):
+        with suppress(CellError):  # what is damaged is named below
+            cell = row.get(name)
+            if cell is not None and sound(cell, header).seconds > field.seconds:
+                found = transcribe(model, cell)
+                notes = "; ".join((f"ok, in windows of {field.seconds:g} s", *found.notes))
+                said[place] = Answer(found.text, status=notes)
+    plain = [{name: None} if place in said else row for place, row in enumerate(rows)]
+    return [said.get(place, answer) for place, answer in enumerate(model.answers(plain))]
 
 
 def _sound_of(model: Model) -> tuple[str, Audio]:
@@ -112,7 +119,7 @@ def _listen(model: Model, name: str, rate: int, some: Sequence[Window]) -> Trans
     texts = [text for text in model.task.predict(features) if text]
     starts = {row: window.start for row, window in enumerate(some)}
     notes = tuple(f"from {starts[int(f.row)]:.1f} s: {f.found}" for f in ledger)
-    listener = listener_of(model.task)
+    listener = listeners_of(model.task).get(model.task.targets[0])
     words = () if listener is None else tuple(_words(listener, features, some, rate))
     return Transcript(_joined(texts), words, notes)
 
@@ -120,7 +127,7 @@ def _listen(model: Model, name: str, rate: int, some: Sequence[Window]) -> Trans
 def _words(
     listener: Listener, features: Features, some: Sequence[Window], rate: int
 ) -> Iterator[Word]:
-    steps = features.fused.mask.sum(1).tolist()
+    steps = listener.steps(features.fused).tolist()
     there = next(iter(features.fused.present.values())).tolist()
     for window, heard, count, real in zip(
         some, listener.heard(features), steps, there, strict=True

@@ -28,6 +28,7 @@ from sensorium.encoders import (
     Pretrained,
     ResNet,
     SeriesCNN,
+    SeriesMoments,
     Spectrogram,
     Speech,
     TextCNN,
@@ -88,8 +89,8 @@ def encoder_for(
 
 def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
     if rows < FEW:
-        small = ConvNet(width=width, stages=(16, 32, 64, 128))
-        return small, "few rows: a plain network and statistics of its every level"
+        small = ConvNet(width=width, stages=(16, 32, 64, 128), described=True)
+        return small, "few rows: a plain network, and colours, outlines and textures"
     if alone:
         return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
     return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
@@ -107,8 +108,8 @@ def _for_audio(width: int, *, many: bool, task: Task | None) -> tuple[Encoder, s
 
 def _for_series(field: Series, rows: int, width: int) -> tuple[Encoder, str]:
     if rows < FEW and not _is_long(field):
-        small = SeriesCNN(width=width, features=16, depth=0, dropout=0.7)
-        return small, "few rows of few steps: little more than the means, most of them dropped"
+        small = SeriesMoments(width=width)
+        return small, "few rows of few steps: means and deviations, half of them dropped"
     return SeriesCNN(width=width), "convolutions over time and statistics of every level"
 
 

@@ -55,7 +55,7 @@ def pretrained(
             that write; ``"all"`` frees these whole. 0 is none.
         lora: the rank of adapters beside both sides, or beside what writes; 0 is none.
         prompt: of models that write, words with which it begins, or a question for all rows.
-        language: of Whisper, what is spoken: ``"en"``, ``"zh"``.
+        language: of Whisper, what is spoken: ``"en"``, ``"zh"``; "" lets it tell, row by row.
         max_tokens: of models that write, the most tokens; 0 takes all that it can.
         columns: the column of each kind: ``pretrained(folder, image="photo", text="caption")``, or
             with what is written, ``pretrained(folder, audio="clip", target="text")``.

@@ -11,7 +11,7 @@ from sensorium.data import Table
 from sensorium.data.headers import sound
 from sensorium.data.sample import is_missing
 from sensorium.data.table import listed
-from sensorium.tasks import Answer, Caption, Describe, Task, Transcribe
+from sensorium.tasks import Answer, Caption, Describe, Several, Task, Transcribe
 
 VOCABULARY = 4_000
 FEW_WORDS, OFTEN = 200, 5
@@ -60,13 +60,15 @@ def worded(
     if task is None or Text not in task.wanted.values():
         return Worded(schema, task)
     given, reasons = given or {}, []
+    spoken = [one for one in _each_task(task) if isinstance(one, Transcribe)]
+    heard = [one.target for one in spoken if one.kind == "ctc"]
     targets, inputs = dict(schema.targets), dict(schema.inputs)
     for name, kind in task.wanted.items():
         if kind is Text and name not in given:
-            targets[name], why = _text(table, name, heard=_is_heard(task))
+            targets[name], why = _text(table, name, heard=name in heard)
             reasons.append(f"{name}: {why}")
     for name, field in inputs.items():
-        if isinstance(task, Transcribe) and isinstance(field, Audio) and name not in given:
+        if spoken and isinstance(field, Audio) and name not in given:
             inputs[name] = whole = _whole(table, name, field)
             reasons.append(f"{name}: whole sounds of up to {whole.seconds:g} s")
     targets = {name: task.suited(name, field) for name, field in targets.items()}
@@ -81,6 +83,10 @@ def worded(
 
 def _written(task: Task, schema: Schema) -> Task:
     """Take an answer for a written one where its target turned out to be text."""
+    if isinstance(task, Several):
+        each = [_written(one, schema) for one in task.tasks]
+        alike = all(one is own for one, own in zip(each, task.tasks, strict=True))
+        return task if alike else Several(*each, weights=task.weights)
     if isinstance(task, Answer) and isinstance(schema.targets.get(task.target), Text):
         return Answer(
             task.target, free=True, decoder=task.decoder, sampling=task.sampling,
@@ -100,8 +106,8 @@ def _task(schema: Schema) -> Task | None:
     return Caption(target) if kinds <= {"image"} else Describe(target)
 
 
-def _is_heard(task: Task | None) -> bool:
-    return isinstance(task, Transcribe) and task.kind == "ctc"
+def _each_task(task: Task) -> tuple[Task, ...]:
+    return task.tasks if isinstance(task, Several) else (task,)
 
 
 def _text(table: Table, name: str, *, heard: bool) -> tuple[Text, str]:

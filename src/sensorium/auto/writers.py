@@ -11,6 +11,7 @@ from sensorium.decoders import Decoder, EncoderDecoder, LanguageModel, Sampling
 from sensorium.encoders import Encoder, Pretrained
 from sensorium.encoders.towers import open_tower
 from sensorium.encoders.towers.blip import answers
+from sensorium.encoders.towers.llava import loaded_once
 from sensorium.fusion import Mean
 from sensorium.model import Model
 from sensorium.preprocess import Preprocess
@@ -106,6 +107,11 @@ def writer(
     """
     way = ANSWERING if answers(config) else WRITING[str(config["model_type"])]
     _demand_kinds(folder, way, columns)
+    with loaded_once():
+        return _model(folder, way, columns, wishes)
+
+
+def _model(folder: Path, way: Writing, columns: Mapping[str, str], wishes: Wishes) -> Model:
     target = columns.get("target", way.target)
     used = {kind: columns[kind] for kind in way.kinds if kind in columns}
     decoder = _decoder(folder, way, wishes)

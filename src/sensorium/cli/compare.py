@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sensorium.cli.options import CacheGb
+
 
 def compare(
     run: Annotated[Path, typer.Argument(help="The folder of a finished fit.")],
@@ -12,6 +14,7 @@ def compare(
         Path | None, typer.Option(help="Where to write. Default: RUN/comparison.")
     ] = None,
     quiet: Annotated[bool, typer.Option(help="Show no progress.")] = False,
+    cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Does fusion help? Trains the baselines on the same budget and lays them side by side."""
     from sensorium.compare import compare_run

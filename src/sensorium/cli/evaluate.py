@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli.options import names, table_of
+from sensorium.cli.options import CacheGb, names, table_of
 
 
 def evaluate(
@@ -15,6 +15,7 @@ def evaluate(
         str | None, typer.Option(help="Columns to take away, joined by commas.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.html, .md and .json.")] = None,
+    cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Score a model with intervals; say whether fusing its columns helps."""
     from sensorium.cli.folders import model_in

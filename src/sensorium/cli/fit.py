@@ -48,7 +48,7 @@ def fit(
     epochs: Annotated[int | None, typer.Option(help="Passes over the rows.")] = None,
     quality: Quality = None,
     encoder: Encoders = None,
-    cache_gb: CacheGb = None,
+    cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
     damaged: Annotated[
         str | None, typer.Option(help="Damaged cells: absent, skip or error.")
     ] = None,
@@ -61,7 +61,6 @@ def fit(
     from sensorium.auto.choose import width_of
     from sensorium.cli.show import show_run
     from sensorium.config import load_plan
-    from sensorium.store import limited
 
     settings = load_plan(plan).keywords() if plan else {}
     aim = parsed_task(task, names(inputs), target) or settings.get("task")
@@ -78,5 +77,4 @@ def fit(
     if "source" not in settings:
         raise typer.BadParameter("name a table, or a plan that names one", param_hint="TABLE")
     source = settings.pop("source")
-    with limited(cache_gb):
-        show_run(auto.fit(source, **settings, quiet=quiet))
+    show_run(auto.fit(source, **settings, quiet=quiet))

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from sensorium.cli.options import table_of
+from sensorium.cli.options import CacheGb, table_of
 
 if TYPE_CHECKING:
     from sensorium.core.faults import Ledger
@@ -40,6 +40,7 @@ def index(
     update: Annotated[
         bool, typer.Option(help="Add to an index that is there, or replace rows of the same key.")
     ] = False,
+    cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Embed the rows of a table and keep vectors, words and cells, to be searched."""
     from sensorium.cli.folders import model_in

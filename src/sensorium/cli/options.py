@@ -43,10 +43,25 @@ Quality = Annotated[
     str | None,
     typer.Option(help="fast: from these rows alone; good, best: on pretrained encoders."),
 ]
+
+
+def _limit(context: Any, gigabytes: float | None) -> float | None:
+    """Let the limit hold until the command ends, which is when its context closes."""
+    from sensorium.store import limited
+
+    context.with_resource(limited(gigabytes))
+    return gigabytes
+
+
 CacheGb = Annotated[
     float | None,
-    typer.Option(help="Disk for features of frozen encoders, GB; 0 keeps none. Default: 10."),
+    typer.Option(
+        callback=_limit,
+        min=0,
+        help="Disk for features of frozen encoders, GB; 0 keeps none. Default: 10.",
+    ),
 ]
+"""For every command that runs encoders; its callback does all."""
 
 
 def parsed_encoders(pairs: list[str] | None, width: int) -> "dict[str, Encoder]":

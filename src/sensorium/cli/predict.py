@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensorium.cli.options import names, table_of, write_table
+from sensorium.cli.options import CacheGb, names, table_of, write_table
 
 
 def predict(
@@ -33,6 +33,7 @@ def predict(
         list[str] | None,
         typer.Option(help='With --classes: a sentence, "a photo of a {}". Repeatable.'),
     ] = None,
+    cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Answer every row; beside each answer stands which of its cells were absent or damaged."""
     from sensorium.auto.listen import answers_of, is_recording, transcribe
@@ -71,7 +72,7 @@ def _said(transcript: Any, task: Any, *, words: bool) -> list[dict[str, Any]]:
 
 def _names(task: Any) -> tuple[str, ...]:
     """Name the answers: the targets, or the pairs of columns that are compared."""
-    return task.targets or tuple("~".join(pair) for pair in getattr(task, "pairs", ()))
+    return tuple("~".join(pair) for pair in getattr(task, "pairs", ())) or task.targets
 
 
 def _told(told: Any, table: Any, *, scores: bool) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensorium.cli.options import write_table
+from sensorium.cli.options import CacheGb, write_table
 from sensorium.core.errors import PlanError
 
 
@@ -30,6 +30,7 @@ def search(
     out: Annotated[
         Path | None, typer.Option(help="A .csv, .jsonl or .parquet file. Default: the screen.")
     ] = None,
+    cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Find rows by what they are like, by their words, and by conditions."""
     from sensorium.search import Index

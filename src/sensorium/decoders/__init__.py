@@ -7,6 +7,7 @@ from sensorium.decoders.ctc import CTC, Heard, aligned, ctc_losses, greedy, pref
 from sensorium.decoders.decoder import Decoder, State
 from sensorium.decoders.encoder_decoder import EncoderDecoder
 from sensorium.decoders.language_model import LanguageModel
+from sensorium.decoders.ngrams import NgramModel
 from sensorium.decoders.recurrent import LSTMDecoder
 from sensorium.decoders.sampling import Draft, Sampling, stream, write
 from sensorium.decoders.text import TextDecoder
@@ -20,6 +21,7 @@ __all__ = [
     "Heard",
     "LSTMDecoder",
     "LanguageModel",
+    "NgramModel",
     "Sampling",
     "State",
     "TextDecoder",

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -77,11 +78,24 @@ class Decoder(nn.Module, ABC):
             tokens: the text so far, ``begin`` first; what stands behind a token does not matter.
         """
 
+    def begins(
+        self,
+        memory: Float[Tensor, " batch time width"],
+        mask: Bool[Tensor, " batch time"],  # noqa: ARG002  by default all texts begin alike
+    ) -> Int[Tensor, " batch marks"]:
+        """Give what stands before each row's text: ``begin``, or as many ids of its own."""
+        marks = torch.tensor([list(self.begin)], dtype=torch.long, device=memory.device)
+        return marks.expand(len(memory), -1)
+
     @abstractmethod
     def start(
         self, memory: Float[Tensor, " batch time width"], mask: Bool[Tensor, " batch time"]
     ) -> State:
         """Get ready to write; nothing is read yet."""
+
+    def room(self, state: State) -> Sequence[int] | None:  # noqa: ARG002  by default there is no end
+        """Give how many tokens each row can still read, marks and all; None where any number."""
+        return None
 
     @abstractmethod
     def step(

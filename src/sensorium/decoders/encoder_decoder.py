@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -77,7 +78,7 @@ class EncoderDecoder(Decoder):
             source: a folder of ``transformers``, or a hub id.
             prompt: words with which every text begins, and which are no part of it; Donut's tasks
                 are named so, ``"<s_cord-v2>"``.
-            language: of Whisper, what is spoken: ``"en"``, ``"zh"``.
+            language: of Whisper, what is spoken: ``"en"``, ``"zh"``; "" lets it tell, row by row.
             speech_task: of Whisper, whether it is written down or put into English.
             unfreeze: ``"all"`` trains the decoder; ``"none"`` leaves it as it is.
             lora: the rank of low-rank adapters beside its linear layers; 0 is none.
@@ -132,6 +133,7 @@ class EncoderDecoder(Decoder):
             )
             raise PartError(msg)
         self.begin, self.ends = tuple(known["begin"]), tuple(known["ends"])
+        self.languages = tuple(known.get("languages", ()))
         self.end, self.never = self.ends[0], (*known["never"], *self.ends[1:])
         self.first_never = tuple(known["first_never"])
         self.limit = min(layout.length + 1, known["max_tokens"])
@@ -182,6 +184,19 @@ class EncoderDecoder(Decoder):
         if self.look is not None:
             memory, mask = self.look(self.network, memory, mask)
         return ended_once(self.ask(self.network, tokens, memory, mask, None), self.ends)
+
+    def begins(
+        self, memory: Float[Tensor, " batch time width"], mask: Bool[Tensor, " batch time"]
+    ) -> Int[Tensor, " batch marks"]:
+        """Give the marks; where no language was named, each row has the likeliest one's."""
+        marks = super().begins(memory, mask)
+        if not self.languages:
+            return marks
+        with torch.no_grad():
+            scores = self.ask(self.network, marks[:, :1], memory, mask, None)[:, 0]
+        known = torch.tensor(self.languages, device=marks.device)
+        spoken = known[scores[:, known].argmax(1)]
+        return torch.cat([marks[:, :1], spoken[:, None], marks[:, 2:]], 1)
 
     def start(
         self, memory: Float[Tensor, " batch time width"], mask: Bool[Tensor, " batch time"]

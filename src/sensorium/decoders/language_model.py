@@ -7,7 +7,7 @@ Legend: as in ``decoder``; features = width of the language model's word vectors
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -160,6 +160,7 @@ class LanguageModel(Decoder):
     ) -> Float[Tensor, " batch steps vocabulary"]:
         """Score what follows each token."""
         ahead, real = self._ahead(memory, mask)
+        self._demand_room(real, tokens.shape[1])
         return self._scores(tokens, Read(None, real, ahead))
 
     def start(
@@ -167,13 +168,7 @@ class LanguageModel(Decoder):
     ) -> Read:
         """Project what was seen; it is read with the first tokens."""
         ahead, real = self._ahead(memory, mask)
-        needed = ahead.shape[1] + len(self.begin)
-        if needed >= self.positions:
-            msg = (
-                f"{self.source} reads {self.positions} tokens, and {needed} stand before its text: "
-                "pool the columns, or let them give fewer tokens"
-            )
-            raise PartError(msg)
+        self._demand_room(real, len(self.begin) + 1)
         cache = transformers().DynamicCache(config=self.network.config.get_text_config())
         return Read(cache, real, ahead)
 
@@ -182,7 +177,30 @@ class LanguageModel(Decoder):
     ) -> Float[Tensor, " batch vocabulary"]:
         """Read further tokens and score what follows the last."""
         assert isinstance(state, Read)  # noqa: S101  what start gave
+        if state.ahead is not None:
+            self._demand_room(state.mask, tokens.shape[1] + 1)
         return self._scores(tokens, state)[:, -1]
+
+    def room(self, state: State) -> Sequence[int] | None:
+        """Give what the model's limit leaves behind what was seen."""
+        assert isinstance(state, Read)  # noqa: S101  what start gave
+        left: list[int] = (self.positions - state.mask.sum(1)).tolist()
+        return left
+
+    def _demand_room(self, real: Tensor, tokens: int) -> None:
+        """See that the model can read what was seen and so many tokens.
+
+        Errors:
+            PartError: it cannot.
+        """
+        seen = int(real.sum(1).max()) if real.numel() else 0
+        if seen + tokens > self.positions:
+            msg = (
+                f"{self.source} reads {self.positions} tokens, and there are {seen} of what is "
+                f"seen and {tokens} of text: pool the columns, let them give fewer tokens, or take "
+                "shorter texts"
+            )
+            raise PartError(msg)
 
     def _ahead(self, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Give what stands before the text, laid to the right, and which of it is real."""

@@ -20,7 +20,7 @@ def marks_for(
         folder: its folder.
         config: its config.
         prompt: words with which every text begins.
-        language: of Whisper, what is spoken.
+        language: of Whisper, what is spoken; "" where it tells by itself.
         speech_task: of Whisper, what is done with it.
 
     Errors:
@@ -52,11 +52,14 @@ def marks_for(
         "ends": list(ends),
         "never": [i for i in never if i >= 0],
         "first_never": [i for i in ids_of(said.get("begin_suppress_tokens")) if i >= 0],
+        "languages": [] if language else sorted((said.get("lang_to_id") or {}).values()),
     }
 
 
 def _spoken(folder: Path, said: Mapping[str, Any], language: str, speech_task: str) -> list[int]:
     """Give Whisper's marks: the language, what to do, and that no times are wanted.
+
+    Where the language is not named, any one holds its place.
 
     Errors:
         PartError: a language that it does not have, or a task that there is not.
@@ -68,10 +71,11 @@ def _spoken(folder: Path, said: Mapping[str, Any], language: str, speech_task: s
     languages = said.get("lang_to_id") or {}
     if not languages:
         return list(plain)
-    key = language if language in languages else f"<|{language}|>"
+    named = language or next(iter(languages))
+    key = named if named in languages else f"<|{named}|>"
     if key not in languages:
         known = sorted(name.strip("<|>") for name in languages)
-        what = f"{folder} knows no language {language!r}" if language else f"{folder} knows many"
-        msg = f"{what}{nearest(language, known)}: name one, language='en'; it has {known}"
+        near = nearest(language, known)
+        msg = f"{folder} knows no language {language!r}{near}: name one of {known}, or none"
         raise PartError(msg)
     return [languages[key], *ids_of((said.get("task_to_id") or {}).get(speech_task)), *plain]

@@ -182,12 +182,15 @@ class _Run:
         self.decoder, self.sampling = decoder, sampling
         self.rows, self.lines = len(memory), sampling.beams if sampling.beams > 1 else 1
         self.candidates = sampling.candidates if sampling.beams == 1 else 1
-        begin = torch.tensor([list(decoder.begin)], dtype=torch.long, device=memory.device)
-        begin = begin.expand(self.rows, -1)
+        begin = decoder.begins(memory, mask)
         self.read = begin if prefix is None else torch.cat([begin, prefix], 1)
         self.state = decoder.start(memory, mask)
+        room = decoder.room(self.state)
         self.logits = decoder.step(self.read, self.state)
-        self.most = sampling.max_tokens or decoder.limit
+        most, given = sampling.max_tokens or decoder.limit, self.read.shape[1]
+        # A row that has no room left is cut there, however far the others go on.
+        self.lasts = [min(most, left - given) for left in room] if room else [most] * self.rows
+        self.most = max(self.lasts)
         copies = self.candidates * self.lines
         if copies > 1:
             twice = torch.arange(self.rows, device=memory.device).repeat_interleave(copies)
@@ -240,7 +243,8 @@ class _Run:
 
     def drafts(self) -> list[list[Draft]]:
         """Give the texts so far, by row, the most probable first."""
-        found = drafts_of(self.read[:, self.given :], self.log_probs, self.decoder.end)
+        lasts = [last for last in self.lasts for _ in range(self.candidates)]
+        found = drafts_of(self.read[:, self.given :], self.log_probs, self.decoder.end, lasts)
         rows = [found[i : i + self.candidates] for i in range(0, len(found), self.candidates)]
         return [sorted(row, key=self._worse) for row in rows]
 
@@ -270,13 +274,18 @@ def narrowed(
 
 
 def drafts_of(
-    tokens: Int[Tensor, " lines steps"], log_probs: Float[Tensor, " lines steps"], end: int
+    tokens: Int[Tensor, " lines steps"],
+    log_probs: Float[Tensor, " lines steps"],
+    end: int,
+    lasts: Sequence[int],
 ) -> list[Draft]:
-    """Cut each line at its end."""
+    """Cut each line at its end, or at its limit."""
     found = []
-    for ids, chances in zip(tokens.tolist(), log_probs.tolist(), strict=True):
+    for whole, chances, last in zip(tokens.tolist(), log_probs.tolist(), lasts, strict=True):
+        ids = whole[:last]
         stop = ids.index(end) if end in ids else len(ids)
-        found.append(Draft(tuple(ids[:stop]), tuple(chances[: stop + 1]), stop < len(ids)))
+        told = tuple(chances[: min(stop + 1, last)])
+        found.append(Draft(tuple(ids[:stop]), told, stop < len(ids)))
     return found
 
 
@@ -330,18 +339,17 @@ def _follow(run: _Run) -> list[list[Draft]]:
         run.log_probs = torch.cat([run.log_probs[line], plain[line, token][:, None]], 1)
         run.read = torch.cat([run.read[line], token[:, None]], 1)
         tops = totals[:, 0].tolist()
-        closed = (
-            torch.tensor(
-                [p.closed(top, step, run.most) for p, top in zip(pools, tops, strict=True)],
-                device=device,
-            )
-            | closed
-        )
+        each = zip(pools, tops, run.lasts, strict=True)
+        full = [pool.closed(top, step, last) for pool, top, last in each]
+        closed = torch.tensor(full, device=device) | closed
+        for row, last in enumerate(run.lasts):
+            if last == step and not closed[row]:
+                _cut(run, pools[row], totals[row], row)
+                closed[row] = True
         if bool(closed.all()) or step == run.most:
             break
         run.state = run.state.select(line)
         run.logits = run.decoder.step(token[:, None], run.state)
-    _cut(run, pools, totals)
     return [pool.drafts[: sampling.candidates] for pool in pools]
 
 
@@ -364,12 +372,10 @@ def _close(
         pools[row].add(Draft(ids, chances, ended=True), float(best[row, place]))
 
 
-def _cut(run: _Run, pools: Sequence[_Pool], totals: Tensor) -> None:
-    """Where fewer texts ended than were asked for, take those under way."""
-    for row, pool in enumerate(pools):
-        for place in range(run.lines):
-            total = float(totals[row, place])
-            if len(pool.drafts) < run.sampling.candidates and total > -torch.inf:
-                source = row * run.lines + place
-                ids = tuple(run.read[source, run.given :].tolist())
-                pool.add(Draft(ids, tuple(run.log_probs[source].tolist()), ended=False), total)
+def _cut(run: _Run, pool: _Pool, totals: Tensor, row: int) -> None:
+    """Where fewer texts of a row ended than were asked for, take those under way."""
+    for place, total in enumerate(totals.tolist()):
+        if len(pool.drafts) < run.sampling.candidates and total > -torch.inf:
+            source = row * run.lines + place
+            ids = tuple(run.read[source, run.given :].tolist())
+            pool.add(Draft(ids, tuple(run.log_probs[source].tolist()), ended=False), total)

@@ -14,6 +14,7 @@ from sensorium.encoders.pretrained import Pretrained
 from sensorium.encoders.resnet import ResNet
 from sensorium.encoders.series_cnn import SeriesCNN
 from sensorium.encoders.series_gru import SeriesGRU
+from sensorium.encoders.series_moments import SeriesMoments
 from sensorium.encoders.series_transformer import SeriesTransformer
 from sensorium.encoders.spectrogram import Spectrogram
 from sensorium.encoders.speech import Speech
@@ -41,6 +42,7 @@ __all__ = [
     "ResNet",
     "SeriesCNN",
     "SeriesGRU",
+    "SeriesMoments",
     "SeriesTransformer",
     "Spectrogram",
     "Speech",
@@ -69,6 +71,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         ResNet,
         SeriesCNN,
         SeriesGRU,
+        SeriesMoments,
         SeriesTransformer,
         Spectrogram,
         Speech,

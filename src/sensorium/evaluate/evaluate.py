@@ -58,6 +58,7 @@ def evaluate(
     ledger = Ledger() if ledger is None else ledger
     own = Ledger()
     before = tuple(ledger)
+    met = [note for record in history for note in record.get("notes", ())]
     table = exploded(table, model.task.columns)
     rows = table.with_schema(model.schema, partial=True)
     shelf = model.shelf(rows, own)
@@ -74,7 +75,7 @@ def evaluate(
         history=tuple(history),
         choices=tuple(choices),
         faults=tuple(dict.fromkeys((*before, *own))),
-        notes=(*judged.notes, *_notes(table, train, shelf, model.schema.group)),
+        notes=(*met, *judged.notes, *_notes(table, train, shelf, model.schema.group)),
         cost=cost_of(model, history, judged.answers_per_second),
         provenance=provenance_of(table, train, seed),
         searches=judged.searches,

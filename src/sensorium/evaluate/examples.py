@@ -69,7 +69,7 @@ def examples(model: Model, table: Table, outcome: Outcome, target: str) -> Examp
     order = np.argsort(-errors, kind="stable")
     middle = max(0, (len(order) - TYPICAL) // 2)
     place_of: dict[RowId, int] = {row: place for place, row in enumerate(table.row_ids)}
-    show = _Show(model, table, outcome, judged, errors, place_of)
+    show = _Show(model, table, outcome, judged, target, errors, place_of)
     later = order[max(WORST, middle) + TYPICAL :] if judged.head.form in OBJECTS else order[:0]
     return Examples(
         worst=tuple(show(order[:WORST])),
@@ -84,6 +84,7 @@ class _Show:
     table: Table
     outcome: Outcome
     judged: Judged
+    target: str
     errors: Array
     place_of: dict[RowId, int]
 
@@ -102,7 +103,7 @@ class _Show:
                     view_cell(self.model.prep, name, cells.get(name), row)
                     for name in self.model.names
                 ),
-                senses=senses(self.model, cells) if head.form == "texts" else NOTHING,
+                senses=senses(self.model, cells, self.target) if head.form == "texts" else NOTHING,
             )
 
 

@@ -6,7 +6,7 @@ fusion, never for it. The parts were trained together, within one model; ``compa
 by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,8 +59,8 @@ class FusionHelp:
         rival: the score of that part.
         gain: by how much the fusion beats it, paired; above 0 is better, whatever the score.
         over_baseline: by how much the fusion beats the baseline, paired.
-        over_late: by how much it beats the late average of the parts, paired; None for texts, of
-            which there is no average.
+        over_late: by how much it beats the late average of the parts, paired; None where
+            there is none: of texts, and of one part.
         over_pairs: by how much it beats each pair that was tried, paired, by the pair's name.
     """
 
@@ -96,6 +96,7 @@ def fusion_help(
     parts: Mapping[str, Part],
     baseline: Baseline,
     pairs: Mapping[str, Array] | None = None,
+    fused: Sequence[str] = (),
 ) -> FusionHelp:
     """Find out whether fusing helps.
 
@@ -105,12 +106,14 @@ def fusion_help(
         parts: what each modality answered alone.
         baseline: what one would answer without looking.
         pairs: what models of two modalities answered, by the pair's name.
+        fused: the modalities that were fused; () where they are all among the parts.
     """
+    names = tuple(fused or parts)
     score, gain = referee.score, referee.gain
     plain, whole = referee.mark(baseline.decided(len(fusion))), referee.mark(fusion)
     first = Standing(f"baseline: {baseline.title}", "baseline", score(plain))
     over_baseline = gain(whole, plain)
-    if len(parts) < 2:
+    if len(names) < 2:
         return FusionHelp(
             score=referee.primary,
             lower_is_better=referee.sign < 0,
@@ -121,9 +124,10 @@ def fusion_help(
         )
     alone = {name: referee.mark(part.decided) for name, part in parts.items()}
     two = {name: referee.mark(decided) for name, decided in (pairs or {}).items()}
-    late = None if referee.head.form in OBJECTS else referee.mark(late_average(parts))
+    averaged = referee.head.form not in OBJECTS and len(parts) > 1
+    late = referee.mark(late_average(parts)) if averaged else None
     best = max(alone, key=lambda name: referee.sign * alone[name].value)
-    duel = _Duel(tuple(parts), best, score(alone[best]), score(whole), gain(whole, alone[best]))
+    duel = _Duel(names, best, score(alone[best]), score(whole), gain(whole, alone[best]))
     over_pairs = {name: gain(whole, mark) for name, mark in two.items()}
     over_late = None if late is None else gain(whole, late)
     verdict: Verdict = "unclear"

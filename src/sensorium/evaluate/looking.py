@@ -13,9 +13,9 @@ from torch import Tensor
 from sensorium.core.batch import Batch, Encoded, Features
 from sensorium.model import Model
 from sensorium.preprocess.tokens import Tokens
-from sensorium.tasks.listener import listener_of
+from sensorium.tasks.listener import Listener, listeners_of
 from sensorium.tasks.timing import Word, joined, timed
-from sensorium.tasks.writer import writer_of
+from sensorium.tasks.writer import Writer, writers_of
 
 MOST_WORDS = 24
 
@@ -50,9 +50,9 @@ class Senses:
     words: tuple[Word, ...] = ()
 
 
-def senses(model: Model, row: dict[str, Any]) -> Senses:
-    """Let a model write one row again, and see what it looks at."""
-    writer, listener = writer_of(model.task), listener_of(model.task)
+def senses(model: Model, row: dict[str, Any], target: str) -> Senses:
+    """Let a model write a target of one row again, and see what it looks at."""
+    writer, listener = writers_of(model.task).get(target), listeners_of(model.task).get(target)
     if writer is None and listener is None:
         return Senses()
     batch = model.prep([{name: row.get(name) for name in model.names}])
@@ -64,24 +64,24 @@ def senses(model: Model, row: dict[str, Any]) -> Senses:
     with torch.inference_mode():
         encoded = model.encode(batch)
         features = model.conclude(encoded, batch)
-        found = Senses(_looks(model, encoded, features), _words(model, batch, features))
+        found = Senses(
+            () if writer is None else _looks(model, writer, encoded, features),
+            () if listener is None else _words(model, listener, batch, features),
+        )
     model.train(was_training)
     return found
 
 
-def _looks(model: Model, encoded: dict[str, Encoded], features: Features) -> tuple[Look, ...]:
-    writer = writer_of(model.task)
-    if writer is None:
-        return ()
+def _looks(
+    model: Model, writer: Writer, encoded: dict[str, Encoded], features: Features
+) -> tuple[Look, ...]:
     lengths = {name: found.mask.shape[1] for name, found in encoded.items()}
-    if sum(lengths.values()) != features.fused.tokens.shape[1]:
-        return ()  # this fusion's tokens are not the columns' own, side by side
+    first = features.fused.tokens.shape[1] - sum(lengths.values())  # a fusion's own stand before
     ((draft, *_),) = writer.write(features.fused)
     shares = writer.attention(features.fused, draft.ids) if draft.ids else None
     if shares is None:
         return ()
     looks: list[Look] = []
-    first = 0
     for name, length in lengths.items():
         side = math.isqrt(length)
         there = bool(features.fused.present[name].all())
@@ -103,13 +103,10 @@ def _by_word(
     return found
 
 
-def _words(model: Model, batch: Batch, features: Features) -> tuple[Word, ...]:
-    listener = listener_of(model.task)
-    there = all(bool(present.all()) for present in features.fused.present.values())
-    steps = int(features.fused.mask.sum())
-    if listener is None or not steps or not there:  # of an absent sound nothing is heard
+def _words(model: Model, listener: Listener, batch: Batch, features: Features) -> tuple[Word, ...]:
+    name, steps = listener.name, int(listener.steps(features.fused))
+    if not steps or not features.fused.present[name].all():  # of an absent sound nothing is heard
         return ()
-    (name,) = model.names
     seconds = float(batch.columns[name].mask.sum()) / getattr(model.schema.inputs[name], "rate", 1)
     (heard,) = listener.heard(features)
     return tuple(timed(listener.head.tokens, heard, seconds / steps))

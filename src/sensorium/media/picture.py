@@ -4,7 +4,6 @@ JPEG goes through simplejpeg, which decodes straight to a smaller scale and refu
 all other formats through Pillow. Turning by the EXIF tag is done last, on the small square.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,28 +29,6 @@ TURNS: dict[int, tuple[int, bool]] = {
 """EXIF orientation -> (quarter turns counter-clockwise, then mirror left and right)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is wanted of a picture, and what is allowed.
-
-    Attributes:
-        size: side of the square, px.
-        channels: 3 for colour, 1 for grey. What is transparent is laid on white.
-        fit: ``"crop"``, ``"pad"`` or ``"stretch"``.
-        max_pixels: what declares more is refused before it is decoded.
-    """
-
-    size: int
-    channels: int
-    fit: Fit
-    max_pixels: int
-
-    @property
-    def mode(self) -> str:
-        """Pillow's name for the channels."""
-        return "RGB" if self.channels == 3 else "L"
-
-
 def read_picture(
     cell: Any, size: int, channels: int = 3, fit: Fit = "crop", max_pixels: int = 100_000_000
 ) -> UInt8[np.ndarray, "channels size size"]:
@@ -68,26 +45,28 @@ def read_picture(
     Errors:
         CellError: the picture is damaged, too large, or not a picture.
     """
-    wanted = Wanted(size, channels, fit, max_pixels)
-    pixels, orientation = _decoded(cell, wanted)
+    mode = "RGB" if channels == 3 else "L"
+    pixels, orientation = _decoded(cell, size, mode, max_pixels)
     return _turned(squared(pixels, size, fit), orientation)
 
 
-def _decoded(cell: Any, wanted: Wanted) -> tuple[UInt8[np.ndarray, "height width channels"], int]:
+def _decoded(
+    cell: Any, size: int, mode: str, max_pixels: int
+) -> tuple[UInt8[np.ndarray, "height width channels"], int]:
     source = locate(cell)
     if source is not None:
         data = load(source)
         if is_jpeg(data):
-            jpeg = read_jpeg(data, wanted.size, wanted.mode, wanted.max_pixels)
+            jpeg = read_jpeg(data, size, mode, max_pixels)
             if jpeg is not None:
                 return jpeg.pixels, jpeg.orientation
-        image = open_raster(data, wanted.max_pixels)
+        image = open_raster(data, max_pixels)
     elif isinstance(cell, Image.Image):
-        image = loaded(cell, wanted.max_pixels)
+        image = loaded(cell, max_pixels)
     else:
-        image = Image.fromarray(as_pixels(cell, wanted.max_pixels))
-    flat = np.array(flattened(image, wanted.mode, wanted.size))
-    return flat.reshape(*flat.shape[:2], wanted.channels), turn_of(image)
+        image = Image.fromarray(as_pixels(cell, max_pixels))
+    flat = np.array(flattened(image, mode, size))
+    return flat if flat.ndim == 3 else flat[:, :, None], turn_of(image)
 
 
 def _turned(

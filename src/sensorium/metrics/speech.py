@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Int
 
 from sensorium.core.errors import ExtraError
-from sensorium.metrics.chinese import LETTERS
+from sensorium.metrics.chinese import LETTERS, has_chinese
 from sensorium.metrics.references import check_rows
+from sensorium.metrics.spoken_numbers import numbers_folded, signs_spelled
 from sensorium.metrics.tally import Score, Weight, divide, weights
 
 _APOSTROPHES = str.maketrans("’‘ʼ", "'''")
@@ -70,12 +71,15 @@ def spoken(text: str) -> str:
     """Write a text as it is heard, so that spelling habits are no errors.
 
     Full-width forms become plain ones (NFKC) and letters lower case; punctuation goes, but not the
-    apostrophe inside a word nor the point inside a number; digits stay digits, without commas
-    between thousands; one space parts words, and none stands beside a Chinese character.
+    apostrophe inside a word nor the point inside a number; one space parts words, and none stands
+    beside a Chinese character. Numbers are written in digits, without commas between thousands,
+    and signs of money and per cent as words, unless the text is Chinese.
     """
     plain = unicodedata.normalize("NFKC", text).lower().translate(_APOSTROPHES)
-    words = " ".join(_SIGN.sub(" ", _THOUSANDS.sub("", plain)).split())
-    return _GAP_BY_CHINESE.sub("", words)
+    plain = _THOUSANDS.sub("", plain)
+    if has_chinese(plain):
+        return _GAP_BY_CHINESE.sub("", " ".join(_SIGN.sub(" ", plain).split()))
+    return " ".join(numbers_folded(_SIGN.sub(" ", signs_spelled(plain)).split()))
 
 
 def hear(

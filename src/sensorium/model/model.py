@@ -4,7 +4,7 @@ It knows nothing of files of tables, of training or of reports.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Schema
 from sensorium.core.seed import derive
 from sensorium.core.version import __version__
-from sensorium.decoders import Sampling
+from sensorium.decoders import Draft, Sampling
 from sensorium.encoders import Encoder
 from sensorium.encoders.frozen import content_name, extracting, features_name
 from sensorium.fusion import Fusion
@@ -153,21 +153,10 @@ class Model(nn.Module):
         Errors:
             TableError: a cell is damaged and the model's policy is ``"error"``; names them all.
         """
-        self._check_names(rows)
-        ledger = Ledger()
-        inputs = map(self._inputs, rows)
-        clean = [self.prep.read(row, number, ledger) for number, row in enumerate(inputs)]
-        faults: dict[Any, list[Fault]] = {}
-        for fault in ledger:
-            faults.setdefault(fault.row, []).append(fault)
-        self.prep.refuse(list(ledger))
-        skipped = set(faults) if self.prep.damaged == "skip" else set()
-        kept = [number for number in range(len(rows)) if number not in skipped]
-        found: dict[int, tuple[Any, dict[str, dict[str, float]]]] = {}
-        for start in range(0, len(kept), rows_per_step):
-            some = kept[start : start + rows_per_step]
-            features = self.features(self.prep.collate([clean[n] for n in some], some))
-            found |= zip(some, self._values(features), strict=True)
+        clean, faults = self._clean(rows)
+        found: dict[Any, tuple[Any, dict[str, dict[str, float]]]] = {}
+        for batch in self._batches(clean, faults, rows_per_step):
+            found |= zip(batch.rows, self._values(self.features(batch)), strict=True)
         return [
             answer_of(found.get(n), self.names, clean[n], tuple(faults.get(n, ())))
             for n in range(len(rows))
@@ -178,7 +167,12 @@ class Model(nn.Module):
         return [answer.value for answer in self.answers(rows)]
 
     def write(
-        self, *rows: Row, sampling: Sampling | None = None, prefix: str = ""
+        self,
+        *rows: Row,
+        sampling: Sampling | None = None,
+        prefix: str = "",
+        target: str | None = None,
+        rows_per_step: int = 256,
     ) -> list[list[Written]]:
         """Write texts with all that is known of them: candidates, best first, row by row.
 
@@ -186,25 +180,34 @@ class Model(nn.Module):
             rows: cells by column.
             sampling: how to write; None is the task's own way.
             prefix: words with which every text begins.
+            target: which target to write, of a model that writes several.
+            rows_per_step: how many rows go through the model at once.
 
         Returns:
             The candidates of each row; none for a row that was skipped.
 
         Errors:
-            PartError: the task writes nothing token by token.
+            PartError: the task writes nothing token by token, or several targets and none is named.
+            TableError: as for ``answers``.
         """
-        writer = writer_in(self.task)
-        self._check_names(rows)
-        batch = self.prep([self._inputs(row) for row in rows])
-        drafts = writer.write(self.features(batch).fused, sampling, prefix) if len(batch) else []
-        found = dict(zip(batch.rows, drafts, strict=True))
+        writer = writer_in(self.task, target)
+        clean, faults = self._clean(rows)
+        found: dict[Any, list[Draft]] = {}
+        for batch in self._batches(clean, faults, rows_per_step):
+            drafts = writer.write(self.features(batch).fused, sampling, prefix)
+            found |= zip(batch.rows, drafts, strict=True)
         return [
             [written_text(draft, writer.head, prefix) for draft in found.get(number, ())]
             for number in range(len(rows))
         ]
 
     def stream(
-        self, row: Row, *, sampling: Sampling | None = None, prefix: str = ""
+        self,
+        row: Row,
+        *,
+        sampling: Sampling | None = None,
+        prefix: str = "",
+        target: str | None = None,
     ) -> Iterator[str]:
         """Write the text of one row, and give each piece of it as soon as it is there.
 
@@ -212,11 +215,13 @@ class Model(nn.Module):
             row: cells by column.
             sampling: how to write, without beams; None is the task's own way, without beams.
             prefix: words with which the text begins; they are not given again.
+            target: which target to write, of a model that writes several.
 
         Errors:
-            PartError: the task writes nothing token by token, or beams were asked for.
+            PartError: the task writes nothing token by token, or several targets and none is
+                named, or beams were asked for.
         """
-        writer = writer_in(self.task)
+        writer = writer_in(self.task, target)
         self._check_names([row])
         batch = self.prep([self._inputs(row)])
         if not len(batch):
@@ -271,6 +276,30 @@ class Model(nn.Module):
                 for row, chances in zip(scores, head.decide(features.outputs[target]), strict=True):
                     row[target] = dict(zip(head.names, map(float, chances), strict=True))
         return list(zip(values, scores, strict=True))
+
+    def _clean(
+        self, rows: Sequence[Row]
+    ) -> tuple[Sequence[Mapping[str, Any]], dict[Any, list[Fault]]]:
+        """Read rows; gives the damaged cells of each, too."""
+        self._check_names(rows)
+        ledger = Ledger()
+        inputs = map(self._inputs, rows)
+        clean = [self.prep.read(row, number, ledger) for number, row in enumerate(inputs)]
+        self.prep.refuse(list(ledger))
+        faults: dict[Any, list[Fault]] = {}
+        for fault in ledger:
+            faults.setdefault(fault.row, []).append(fault)
+        return clean, faults
+
+    def _batches(
+        self, clean: Sequence[Mapping[str, Any]], faults: Collection[Any], rows_per_step: int
+    ) -> Iterator[Batch]:
+        """Give so many clean rows at a time, those to be skipped left out."""
+        skipped = faults if self.prep.damaged == "skip" else ()
+        kept = [number for number in range(len(clean)) if number not in skipped]
+        for start in range(0, len(kept), rows_per_step):
+            some = kept[start : start + rows_per_step]
+            yield self.prep.collate([clean[n] for n in some], some)
 
     def _inputs(self, row: Row) -> Row:
         return {name: row.get(name) for name in self.names}

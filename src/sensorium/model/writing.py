@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sensorium.core.errors import PartError
+from sensorium.core.errors import PartError, nearest
 from sensorium.decoders import Draft
 from sensorium.tasks import Task, Writer
 from sensorium.tasks.words_head import WordsHead
-from sensorium.tasks.writer import writer_of
+from sensorium.tasks.writer import writers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,29 @@ class Written:
     ended: bool
 
 
-def writer_in(task: Task) -> Writer:
+def writer_in(task: Task, target: str | None = None) -> Writer:
     """Find what writes in a task.
 
+    Args:
+        task: the task.
+        target: what it writes; None takes the only one.
+
     Errors:
-        PartError: nothing does.
+        PartError: nothing writes, or not that, or it is not clear which is meant.
     """
-    writer = writer_of(task)
-    if writer is None:
+    writers = writers_of(task)
+    if target is not None and target in writers:
+        return writers[target]
+    if writers and target is not None:
+        msg = f"{target!r} is not written{nearest(target, writers)}"
+        raise PartError(msg)
+    if len(writers) > 1:
+        msg = f"the model writes {' and '.join(map(repr, writers))}: name one, target=..."
+        raise PartError(msg)
+    if not writers:
         msg = f"{type(task).__name__} writes no texts token by token; use model.predict(...)"
         raise PartError(msg)
-    return writer
+    return next(iter(writers.values()))
 
 
 def written(draft: Draft, head: WordsHead, prefix: str = "") -> Written:

@@ -46,35 +46,29 @@ class BatchNorm(nn.Module):
             x: features.
             mask: which places are real; the others become 0. None takes all.
         """
-        if mask is None or not self.training:
-            batch_counts = self.training and x.numel() > x.shape[1]
-            out = F.batch_norm(
-                x,
-                self.running_mean,
-                self.running_var,
-                self.weight,
-                self.bias,
-                batch_counts,
-                self.momentum,
-                self.eps,
-            )
-            return out if mask is None else out * mask.unsqueeze(1).to(out.dtype)
-        return self._masked(x, mask)
+        if mask is None:
+            return self._normal(x)
+        if not self.training:
+            return self._normal(x) * mask.unsqueeze(1).to(x.dtype)
+        real = mask.expand(len(x), *x.shape[2:])
+        if bool(real.all()):
+            return self._normal(x)
+        # A fused norm of the real places alone, copied out and back, takes half the time of one
+        # that multiplies by the mask.
+        rows = x.movedim(1, -1)
+        flat, places = rows.reshape(-1, x.shape[1]), real.reshape(-1).nonzero().squeeze(1)
+        found = self._normal(flat.index_select(0, places))
+        whole = torch.zeros_like(flat, dtype=found.dtype).index_copy(0, places, found)
+        return whole.view(rows.shape).movedim(-1, 1)
 
-    def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
-        real = mask.unsqueeze(1).to(x.dtype)
-        dims = [0, *range(2, x.ndim)]
-        count = real.sum() * (x[:, :1].numel() / real.numel())
-        centre = (x * real).sum(dims, keepdim=True) / count
-        gap = (x - centre) * real
-        spread = gap.square().sum(dims, keepdim=True) / count
-        self._follow(centre.flatten(), spread.flatten(), count)
-        shape = (1, -1, *[1] * (x.ndim - 2))
-        scale = self.weight.view(shape) * torch.rsqrt(spread + self.eps)
-        return gap * scale + self.bias.view(shape) * real
-
-    @torch.no_grad()
-    def _follow(self, centre: Tensor, spread: Tensor, count: Tensor) -> None:
-        unbiased = spread * (count / (count - 1).clamp(min=1))
-        self.running_mean.lerp_(centre.to(self.running_mean.dtype), self.momentum)
-        self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+    def _normal(self, x: Tensor) -> Tensor:
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training and x.numel() > x.shape[1],
+            self.momentum,
+            self.eps,
+        )

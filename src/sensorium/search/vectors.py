@@ -11,26 +11,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32, Int64
 
 from sensorium.core.errors import ArtifactError
+from sensorium.search.glance import (
+    NOWHERE,
+    Block,
+    Rounded,
+    glance,
+    has_small_products,
+    rounded,
+)
 
 Matrix = Float32[np.ndarray, " _ width"]
 Places = Int64[np.ndarray, " _"]
 
 BLOCK = 16_384
-"""So many vectors are compared at once with a batch of queries."""
+"""So many vectors are rounded alike and compared at once with a batch of queries."""
 CLOSELY = 64
 """So many queries are compared at once in fp32."""
 BATCH = 8
-"""From so many queries on, bf16 looks first and fp32 looks closer."""
-KEPT = 2**28
-"""So many numbers at most are kept in bf16 between batches."""
-NOWHERE = -2.0
-"""The similarity of what was not found; below all others."""
-DOUBT = 0.012
-"""A product of two unit vectors in bf16 lies nearer than this to the truth (2 * 2**-8 + 2**-9)."""
+"""From so many queries on, 8 bits look first and fp32 looks closer."""
+FEW = 64
+"""Of fewer vectors than so many times those wanted, fp32 decides at once."""
+MANY = 512
+"""So many queries are looked at together."""
+KEPT = 2**29
+"""So many numbers at most are kept in 8 bits between batches."""
 
 
 def unit(vectors: Matrix) -> Matrix:
@@ -52,7 +59,7 @@ class Vectors:
         self.file = file
         self.width = width
         self.count = count
-        self._rounded = torch.zeros(0, width, dtype=torch.bfloat16)
+        self._rounded: list[Rounded] = []
 
     @property
     def matrix(self) -> Matrix:
@@ -101,12 +108,22 @@ class Vectors:
         queries, top = unit(queries), min(top, len(among))
         if top == 0:
             return np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0), np.float32)
-        if len(queries) < BATCH:
+        if len(queries) < BATCH or FEW * top > len(among):
             return self._closely(queries, top, among)
-        places, doubtful = self._at_a_glance(queries, top, among)
-        if doubtful.any():
-            places[doubtful] = self._closely(queries[doubtful], top, among)[0]
-        return self.ranked(queries, places)
+        found = [
+            self._at_a_glance(queries[start : start + MANY], top, among)
+            for start in range(0, len(queries), MANY)
+        ]
+        return np.concatenate([one for one, _ in found]), np.concatenate([two for _, two in found])
+
+    def _at_a_glance(
+        self, queries: Matrix, top: int, among: Places
+    ) -> tuple[Int64[np.ndarray, " queries top"], Float32[np.ndarray, " queries top"]]:
+        found = glance(queries, top, self._blocks(among), self.matrix)
+        if found.crowded.any():
+            closely = self._closely(queries[found.crowded], top, among)
+            found.places[found.crowded], found.similar[found.crowded] = closely
+        return found.places, found.similar
 
     def rows(self, among: Places) -> Matrix:
         """Give some vectors; without a copy where they lie side by side."""
@@ -137,46 +154,29 @@ class Vectors:
         order = np.lexsort((places, -similar), axis=1)  # of equals found, the first in the file
         return np.take_along_axis(places, order, 1), np.take_along_axis(similar, order, 1)
 
-    def _at_a_glance(
-        self, queries: Matrix, top: int, among: Places
-    ) -> tuple[Int64[np.ndarray, " queries top"], Bool[np.ndarray, " queries"]]:
-        """Search in bf16, keep more than are wanted, and say of which queries fp32 must decide."""
-        wide = min(max(4 * top, 64), len(among))
-        asked = torch.from_numpy(queries).bfloat16()
-        best, found = torch.zeros(len(queries), 0), torch.zeros(len(queries), 0, dtype=torch.long)
-        for some, vectors in self._blocks(among):
-            similar = asked @ vectors.T
-            kept = similar.topk(min(wide, similar.shape[1]), dim=1)
-            best = torch.cat([best, kept.values.float()], 1)
-            found = torch.cat([found, some[kept.indices]], 1)
-            most = best.topk(min(wide, best.shape[1]), dim=1)
-            best, found = most.values, found.gather(1, most.indices)
-        places, truly = self.ranked(queries, found.numpy())
-        if wide == len(among):
-            return places[:, :top], np.zeros(len(queries), np.bool_)
-        return places[:, :top], truly[:, top - 1] <= best[:, -1].numpy() + DOUBT
-
-    def _blocks(self, among: Places) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        coarse, whole = None, len(among) == self.count
-        if self.count * self.width <= KEPT:
-            coarse = self._coarse
+    def _blocks(self, among: Places) -> Iterator[Block]:
+        """Give all that may be found, rounded; what was rounded before is kept."""
+        span = among[-1] + 1 - among[0]
+        if has_small_products() and self.count * self.width <= KEPT and 3 * len(among) > span:
+            allowed = np.zeros(self.count, np.bool_)
+            allowed[among] = True
+            for number, block in enumerate(self._coarse):
+                places = np.arange(number * BLOCK, number * BLOCK + len(block.values))
+                there = allowed[places]
+                if there.any():
+                    yield Block(places, block, np.flatnonzero(~there))
+            return
         for start in range(0, len(among), BLOCK):
-            block = among[start : start + BLOCK]
-            some = torch.from_numpy(block)
-            if coarse is None:
-                yield some, torch.from_numpy(np.array(self.rows(block))).bfloat16()
-            else:
-                yield some, coarse[start : start + BLOCK] if whole else coarse[some]
+            places = among[start : start + BLOCK]
+            yield Block(places, rounded(self.rows(places)), places[:0])
 
     @property
-    def _coarse(self) -> torch.Tensor:
-        """All vectors in bf16; kept, for whoever asks by batches asks again."""
-        if len(self._rounded) != self.count:
-            blocks = [
-                torch.from_numpy(np.array(self.matrix[start : start + BLOCK])).bfloat16()
-                for start in range(0, self.count, BLOCK)
-            ]
-            self._rounded = torch.cat(blocks)
+    def _coarse(self) -> list[Rounded]:
+        """All vectors in 8 bits; kept, for whoever asks by batches asks again."""
+        if sum(len(block.values) for block in self._rounded) != self.count:
+            whole = [block for block in self._rounded if len(block.values) == BLOCK]
+            starts = range(len(whole) * BLOCK, self.count, BLOCK)
+            self._rounded = whole + [rounded(self.matrix[at : at + BLOCK]) for at in starts]
         return self._rounded
 
 

@@ -102,7 +102,7 @@ class Command(Task):
         if isinstance(self.slots, str):
             self.tagger = SpanTagger(self.slots, self.text, width, names, steps)
             self.heads |= self.tagger.heads
-            self.reads = (self.tagger.text,)
+            self.reads = self.needs = (self.tagger.text,)
 
     def suited(self, target: str, field: Field) -> Field:
         """Say in which text the spans lie."""

@@ -36,7 +36,7 @@ class Extract(Task):
         """Make the tags' layers."""
         self.body = SpanTagger(self.target, self.text, width, names, steps)
         self.heads = self.body.heads
-        self.reads = (self.body.text,)
+        self.reads = self.needs = (self.body.text,)
 
     def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  it has one target
         """Say in which text the spans lie."""

@@ -78,6 +78,7 @@ class Keywords(Task):
             self._text = text_of(f"Keywords({self.target!r})", self.text, names, steps)
             self.scorer = PhraseScorer(width)
             self.reads = (self._text, self.target)
+            self.needs = (self._text,) if self.text is not None else ()
 
     def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  it has one target
         """Take lists of keywords."""

@@ -1,22 +1,25 @@
 """What listens by CTC for a task: its losses, its texts, and when each token was said."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
+from sensorium.core.faults import RowId
 from sensorium.decoders import CTC, Heard, ctc_losses, greedy, prefix_beam
 from sensorium.decoders.decoder import learned_marks
 from sensorium.preprocess.tokens import Tokens
 from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks.head import Array, as_rows
 from sensorium.tasks.judging import judged
+from sensorium.tasks.language import Language
 from sensorium.tasks.words_head import WordsHead
 
-Language = Callable[[str], float]
+NAMED = 5
+"""So many rows are named in a note."""
 
 
 class Lexicon:
@@ -49,7 +52,8 @@ class Listener(nn.Module):
 
     Args:
         target: the column.
-        step: its fitted step.
+        heard: the input column in which it is said.
+        step: the target's fitted step.
         width: features of a step of the sound.
         judge: the family of scores.
         beams: how many beginnings are followed; 1 takes the best at each step.
@@ -57,11 +61,12 @@ class Listener(nn.Module):
     """
 
     def __init__(
-        self, target: str, step: WrittenStep, width: int, judge: str, beams: int,
-        words: Sequence[str],
+        self, target: str, heard: str, step: WrittenStep, width: int, judge: str, beams: int = 1,
+        words: Sequence[str] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.target = target
+        self.name = heard
         self.key = f"{target}/heard"
         self.head = WordsHead(step.tokens, judge)
         self.heads = {target: self.head}
@@ -70,22 +75,44 @@ class Listener(nn.Module):
         self.beams = beams
         self.lexicon = Lexicon(step.tokens, words) if words else None
         self.language: Language | None = None
-        self.weight = 0.5
+        self.weight = 0.0
+        self._short: set[RowId] = set()
+
+    def believe(self, language: Language, weight: float) -> None:
+        """Rank texts by how probable they are as texts, too.
+
+        Args:
+            language: tells that.
+            weight: how much it counts.
+        """
+        self.language = language
+        self.weight = weight
+
+    @property
+    def frozen(self) -> nn.Module | None:
+        """The language, which no step of training changes."""
+        return self.language
 
     def forward(self, fused: Fused, batch: Batch) -> Features:  # noqa: ARG002
         """Give the log-probabilities of every step, Float[batch time ids]."""
-        return Features(fused, {self.key: self.ctc(fused.tokens)})
+        return Features(fused, {self.key: self.ctc(fused.own(self.name).tokens)})
+
+    def steps(self, fused: Fused) -> Int[Tensor, " batch"]:
+        """Count the steps of each row's sound."""
+        return fused.own(self.name).mask.sum(1)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Give the loss of a token, averaged over the rows whose text fits into their sound."""
         column = batch.columns[self.target]
         real = column.mask & column.present[:, None]
-        fused = features.fused
-        there = torch.stack(list(fused.present.values())).any(0)
-        losses = ctc_losses(features.outputs[self.key], fused.mask, column.values, real)
+        sound = features.fused.own(self.name)
+        losses = ctc_losses(features.outputs[self.key], sound.mask, column.values, real)
         repeats = (column.values[:, 1:] == column.values[:, :-1]) & real[:, 1:]
-        fits = fused.mask.sum(1) >= real.sum(1) + repeats.sum(1)
-        counts = (column.present & there & fits).to(losses.dtype)
+        fits = sound.mask.sum(1) >= real.sum(1) + repeats.sum(1)
+        if self.training and not bool(fits.all()):
+            short = (column.present & sound.present & ~fits).tolist()
+            self._short |= {row for row, its in zip(batch.rows, short, strict=True) if its}
+        counts = (column.present & sound.present & fits).to(losses.dtype)
         return {self.target: (losses * counts).sum() / counts.sum().clamp(min=1)}
 
     def decided(self, features: Features) -> dict[str, Array]:
@@ -96,9 +123,27 @@ class Listener(nn.Module):
         """Write what was heard."""
         return [str(text) for text in self.decided(features)[self.target]]
 
-    def study(self, texts: Mapping[str, Sequence[tuple[str, ...]]]) -> None:  # noqa: ARG002
-        """See to it that the transcripts can be judged in the end."""
+    def study(self, texts: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
+        """Learn the language, and see to it that the transcripts can be judged in the end."""
         judged(self.head.judge, ("a",), (("a",),))
+        self._short.clear()
+        if self.language is not None:
+            self.language.study([text for row in texts[self.target] for text in row])
+
+    @property
+    def notes(self) -> list[str]:
+        """Say which rows it could not learn from."""
+        if not (count := len(self._short)):
+            return []
+        first = sorted(map(str, self._short), key=lambda row: (len(row), row))[:NAMED]
+        named = ", ".join(first)
+        rows = f"row {named}" if count == 1 else f"rows {named}{', ...' if count > NAMED else ''}"
+        said = (
+            f"{self.target}: {count:,} training row{'s' * (count > 1)} taught nothing, for a text "
+            f"has more tokens than its sound has steps ({rows}): take more steps, Speech(step=2), "
+            "or shorten the texts"
+        )
+        return [said]
 
     def text(self, heard: Heard) -> str:
         """Join what was heard to a text."""
@@ -108,10 +153,11 @@ class Listener(nn.Module):
         """Give each row's tokens and when they were said, in steps."""
         log_probs = features.outputs[self.key].detach().cpu().double().clone()
         log_probs[:, :, self.never] = -torch.inf
-        lengths = features.fused.mask.sum(1).tolist()
-        return [self._one(row[:n]) for row, n in zip(log_probs.numpy(), lengths, strict=True)]
+        lengths, bonus = self.steps(features.fused).tolist(), self._bonus()
+        rows = zip(log_probs.numpy(), lengths, strict=True)
+        return [self._one(row[:n], bonus) for row, n in rows]
 
-    def _one(self, log_probs: Array) -> Heard:
+    def _one(self, log_probs: Array, bonus: Callable[[tuple[int, ...]], float] | None) -> Heard:
         if self.beams == 1 or not len(log_probs):
             return greedy(log_probs)
         lexicon = self.lexicon
@@ -120,13 +166,21 @@ class Listener(nn.Module):
             self.beams,
             allowed=None if lexicon is None else lexicon.allowed,
             finished=None if lexicon is None else lexicon.finished,
-            bonus=None if self.language is None else partial(self._bonus, self.language),
+            bonus=bonus,
         )[0]
 
-    def _bonus(self, language: Language, ids: tuple[int, ...]) -> float:
-        return self.weight * language(self.head.tokens.text(ids))
+    def _bonus(self) -> Callable[[tuple[int, ...]], float] | None:
+        known = None if self.language is None else self.language.model
+        if known is None:
+            return None
+        return lambda ids: self.weight * known.log_prob(self.head.tokens.text(ids))
 
 
-def listener_of(task: nn.Module) -> Listener | None:
-    """Find what listens in a task; None where nothing does."""
-    return next((part for part in task.modules() if isinstance(part, Listener)), None)
+def listeners_of(task: nn.Module) -> dict[str, Listener]:
+    """Find what listens in a task, by target."""
+    return {part.target: part for part in task.modules() if isinstance(part, Listener)}
+
+
+def notes_of(task: nn.Module) -> list[str]:
+    """Give what those that listen in a task have to say of the training rows."""
+    return [note for part in listeners_of(task).values() for note in part.notes]

@@ -51,6 +51,7 @@ class Several(Task):
             task.setup(width, names, steps)
             self.heads |= getattr(task, "heads", {})
         self.reads = tuple(dict.fromkeys(name for task in self.tasks for name in task.reads))
+        self.needs = tuple(dict.fromkeys(name for task in self.tasks for name in task.needs))
 
     def forward(self, fused: Fused, batch: Batch) -> Features:
         """Compute all tasks' outputs, side by side."""

@@ -49,6 +49,7 @@ class Task(nn.Module, ABC):
         body: what does the work, for tasks that leave it to another part.
         wanted: the kind that each target must have, where the task leaves no choice.
         reads: the columns whose words it reads, as they stand in the table; known after ``setup``.
+        needs: the input columns without which there is nothing to do; known after ``setup``.
         decoder: what writes, for tasks that were given one.
     """
 
@@ -58,6 +59,7 @@ class Task(nn.Module, ABC):
     body: Body
     wanted: Mapping[str, type[Field]] = {}
     reads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     decoder: Decoder | None = None
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """Transcribe: write down what is said, by CTC, by a decoder that attends, or by both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -13,6 +13,7 @@ from sensorium.decoders import Decoder, Sampling
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks.head import Array, as_rows
+from sensorium.tasks.language import Language
 from sensorium.tasks.listener import Listener
 from sensorium.tasks.task import Task
 from sensorium.tasks.teaching import Teaching
@@ -36,6 +37,11 @@ class Transcribe(Task):
             decoder writes.
         beams: of CTC, how many beginnings are followed; 1 takes the best at each step.
         words: of CTC with beams, the only words that can be heard; () allows any.
+        language: of CTC with beams, what tells how probable a text is as such, by n-grams:
+            ``"rows"`` learns it from the transcripts of the training rows; else a file to learn
+            from, one sentence a line, or to read (ARPA). It is saved with the model. None does
+            without.
+        language_weight: how much the language counts beside what was heard.
         decoder, sampling, teaching: as in ``Describe``, for the decoder that attends.
 
     Errors:
@@ -45,13 +51,15 @@ class Transcribe(Task):
 
     decoder: Decoder | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what listens and what writes have their options side by side
         self,
         target: str,
         *,
         kind: Kind = "ctc",
         beams: int = 1,
         words: Sequence[str] = (),
+        language: str | None = None,
+        language_weight: float = 0.5,
         decoder: Decoder | None = None,
         sampling: Sampling | None = None,
         teaching: Teaching | None = None,
@@ -63,22 +71,30 @@ class Transcribe(Task):
         self.kind = kind
         self.beams = beams
         self.words = tuple(words)
+        self.language = language
+        self.language_weight = language_weight
+        self._known: Mapping[str, Any] = {}  # what a saved model says of the language
         self.__dict__["decoder"] = decoder  # the body holds its weights
         self.sampling = sampling
         self.teaching = teaching
-        faults = []
-        if kind not in get_args(Kind):
-            faults.append(f"kind is 'ctc', 'attention' or 'both', found {kind!r}")
-        if beams < 1:
-            faults.append(f"beams must be at least 1, found {beams}")
-        if words and (beams == 1 or kind != "ctc"):
-            faults.append("words go with kind='ctc' and beams above 1")
-        if beams > 1 and kind != "ctc":
-            faults.append("beams are for kind='ctc'; else give sampling=Sampling(beams=...)")
-        if kind == "ctc" and any(part is not None for part in (decoder, sampling, teaching)):
-            faults.append("decoder, sampling and teaching go with kind='attention' or 'both'")
-        if faults:
+        if faults := list(self._faults()):
             raise PartError(all_at_once(f"Transcribe({target!r}) cannot be:", faults))
+
+    def _faults(self) -> Iterator[str]:
+        if self.kind not in get_args(Kind):
+            yield f"kind is 'ctc', 'attention' or 'both', found {self.kind!r}"
+        if self.beams < 1:
+            yield f"beams must be at least 1, found {self.beams}"
+        for go, given in (("words go", self.words), ("language goes", self.language)):
+            if given and (self.beams == 1 or self.kind != "ctc"):
+                yield f"{go} with kind='ctc' and beams above 1"
+        if self.language_weight < 0:
+            yield f"language_weight is at least 0, found {self.language_weight}"
+        if self.beams > 1 and self.kind != "ctc":
+            yield "beams are for kind='ctc'; else give sampling=Sampling(beams=...)"
+        own = (self.decoder, self.sampling, self.teaching)
+        if self.kind == "ctc" and any(part is not None for part in own):
+            yield "decoder, sampling and teaching go with kind='attention' or 'both'"
 
     def setup(self, width: int, names: Sequence[str], steps: Mapping[str, Step]) -> None:
         """Set up what listens and what writes."""
@@ -90,7 +106,9 @@ class Transcribe(Task):
         if self.kind != "attention" and len(names) > 1:
             msg = f"CTC reads one column in its order, found {list(names)}: kind='attention'"
             raise PartError(msg)
-        listens = Listener(target, step, width, judge, self.beams, self.words)
+        listens = Listener(target, names[0], step, width, judge, self.beams, self.words)
+        if self.language is not None:
+            listens.believe(Language(self.language, step, self._known), self.language_weight)
         if self.kind == "ctc":
             self.body = listens
         else:
@@ -98,6 +116,17 @@ class Transcribe(Task):
             writer = Writer(target, step, width, judge, *own)
             self.body = _Both(listens, writer) if self.kind == "both" else writer
         self.heads = self.body.heads
+
+    def state(self) -> Mapping[str, Any]:
+        """Give what the language is made of, or what a decoder was read from."""
+        if isinstance(self.body, Listener) and self.body.language is not None:
+            return {"language": self.body.language.state()}
+        return super().state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take it back, before ``setup``; weights will follow."""
+        self._known = state.get("language", {})
+        super().restore(state)
 
     def decided(self, features: Features) -> dict[str, Array]:
         """Write what was heard; nothing where there was nothing to hear."""

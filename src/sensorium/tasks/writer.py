@@ -88,7 +88,7 @@ class Writer(nn.Module):
     def forward(self, fused: Fused, batch: Batch) -> Features:
         """Score every token of the true texts; in self-critical training, of drawn ones too."""
         memory, column = Memory.of(fused, self.decoder), batch.columns[self.target]
-        read, _ = self._taught(column)
+        read = self._read(memory, column)
         if self.training and self.teaching.own:
             read = self._own(memory, read)
         outputs = {self.target: self._scores(memory, read)}
@@ -99,7 +99,7 @@ class Writer(nn.Module):
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Give the loss of the true texts, and of drawn ones where there are any."""
         column = batch.columns[self.target]
-        _, truth = self._taught(column)
+        truth = self._truth(column)
         losses = {self.target: self._plain(features.outputs[self.target], truth)}
         if self._key(DRAWN) in features.outputs:
             kept = 1 - self.teaching.self_critical
@@ -152,8 +152,9 @@ class Writer(nn.Module):
     def attention(self, fused: Fused, ids: Sequence[int]) -> Tensor | None:
         """Give how much each token of a row's text looked at each step, Float[steps time]."""
         memory = Memory.of(fused, self.decoder)
-        read = [*self.decoder.begin, *ids]
-        tokens = torch.tensor([read], device=memory.tokens.device)
+        begin = self.decoder.begins(memory.tokens, memory.mask)
+        own = torch.tensor([list(ids)], dtype=torch.long, device=begin.device)
+        tokens = torch.cat([begin, own], 1)
         found = self.decoder.attention(memory.tokens, memory.mask, tokens)
         if found is None:
             return None
@@ -176,16 +177,20 @@ class Writer(nn.Module):
             return None
         return torch.tensor([ids] * len(memory.tokens), device=memory.tokens.device)
 
-    def _taught(self, column: Column) -> tuple[Int[Tensor, " batch steps"], Column]:
-        """Give what the decoder reads, its marks first, and what it is to say, its end last."""
+    def _read(self, memory: Memory, column: Column) -> Int[Tensor, " batch steps"]:
+        """Give what the decoder reads of the true texts, its marks first."""
+        there = column.mask & column.present[:, None]
+        values = torch.where(there, column.values, self.decoder.end)
+        return torch.cat([self.decoder.begins(memory.tokens, memory.mask), values], 1)
+
+    def _truth(self, column: Column) -> Column:
+        """Give what the decoder is to say, its end last."""
         there = column.mask & column.present[:, None]
         values, lengths = torch.where(there, column.values, self.decoder.end), there.sum(1)
-        begin = torch.tensor(list(self.decoder.begin), device=values.device)
-        read = torch.cat([begin.expand(len(values), -1), values], 1)
         last = values.new_full((len(values), 1), self.decoder.end)
         steps = torch.arange(values.shape[1] + 1, device=values.device)
         said = torch.cat([values, last], 1)
-        return read, Column(said, steps <= lengths[:, None], column.present)
+        return Column(said, steps <= lengths[:, None], column.present)
 
     def _scores(self, memory: Memory, read: Tensor) -> Tensor:
         scores = self.decoder(memory.tokens, memory.mask, read)
@@ -219,8 +224,8 @@ class Writer(nn.Module):
         best = write(self.decoder, memory.tokens, memory.mask)
         self.train(was_training)
         drawn, plain = (self._ids([row[0] for row in rows], memory) for rows in (draws, best))
-        begin = torch.tensor(list(self.decoder.begin), device=drawn.device)
-        read = torch.cat([begin.expand(len(drawn), -1), drawn.clamp(min=0)[:, :-1]], 1)
+        begin = self.decoder.begins(memory.tokens, memory.mask)
+        read = torch.cat([begin, drawn.clamp(min=0)[:, :-1]], 1)
         return {
             self._key(DRAWN): self._scores(memory, read),
             self._key(f"{DRAWN} ids"): drawn,
@@ -264,6 +269,6 @@ class Writer(nn.Module):
         return -self.head.errors(as_rows(references), as_rows(texts))
 
 
-def writer_of(task: nn.Module) -> Writer | None:
-    """Find what writes in a task; None where nothing does."""
-    return next((part for part in task.modules() if isinstance(part, Writer)), None)
+def writers_of(task: nn.Module) -> dict[str, Writer]:
+    """Find what writes in a task, by target."""
+    return {part.target: part for part in task.modules() if isinstance(part, Writer)}

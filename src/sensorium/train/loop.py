@@ -14,6 +14,7 @@ from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.model import Model
 from sensorium.preprocess import Extractor, Shelf
+from sensorium.tasks.listener import notes_of
 from sensorium.train.checkpoint import newest
 from sensorium.train.failures import explained
 from sensorium.train.fit import Fit
@@ -106,6 +107,7 @@ def _record(fit: Fit) -> dict[str, Any]:
     progress, start = fit.progress, time.perf_counter()
     running, rows = progress.running, progress.running["rows"]
     scored = fit.validate()
+    notes = notes_of(fit.model.task) if progress.epoch == 0 else []  # by then it met every row
     progress.seconds += time.perf_counter() - start
     return {
         "epoch": progress.epoch,
@@ -116,6 +118,7 @@ def _record(fit: Fit) -> dict[str, Any]:
         "rows_per_second": rows / max(running["seconds"], 1e-9),
         "seconds": progress.seconds,
         **scored,
+        **({"notes": notes} if notes else {}),
     }
 
 

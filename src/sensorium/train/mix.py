@@ -13,7 +13,7 @@ from sensorium.core.errors import PlanError
 from sensorium.core.seed import generator, numpy_generator
 from sensorium.model import Model
 from sensorium.preprocess import cutmixed, mixed
-from sensorium.tasks.writer import writer_of
+from sensorium.tasks.writer import writers_of
 from sensorium.train.plan import Plan
 
 MIXABLE = {"image", "audio", "series", "number", "vector"}
@@ -27,7 +27,7 @@ def check_mixable(model: Model, plan: Plan) -> None:
             for a decoder, whose scores are of the one text that it read.
     """
     inputs = model.schema.inputs
-    if (plan.mixup or plan.cutmix) and writer_of(model.task) is not None:
+    if (plan.mixup or plan.cutmix) and writers_of(model.task):
         msg = "a decoder learns one text a row, and mixed rows have two: set mixup = 0, cutmix = 0"
         raise PlanError(msg)
     rigid = sorted(name for name, field in inputs.items() if field.kind not in MIXABLE)

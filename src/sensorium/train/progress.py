@@ -72,6 +72,8 @@ class Bar:
         """
         if self._task is not None:
             self._progress.update(self._task, total=steps)
+        for note in record.get("notes", ()):
+            self.console.print(note, highlight=False, markup=False, soft_wrap=True)
         last = record["epoch"] + 1 == epochs
         if self._live or (time.monotonic() - self._last < 2 and not last):
             return

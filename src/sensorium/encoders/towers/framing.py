@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded
@@ -19,6 +19,7 @@ from sensorium.encoders.encoder import as_encoded, one_token
 from sensorium.encoders.towers.source import read_json
 
 PROCESSOR = "preprocessor_config.json"
+PAGE = "page"
 
 
 class Framing(nn.Module):
@@ -28,7 +29,9 @@ class Framing(nn.Module):
         known: ``scaled`` and ``side_px`` (the sides before and after the cut, px), ``mean`` and
             ``deviation`` (one number a colour, as shares of 255), ``fit``, how a picture becomes a
             square (``"crop"`` unless it says otherwise), and ``wide_px``, how wide the square is
-            then made where it does not stay one.
+            then made where it does not stay one. ``fit="page"`` keeps the shape: what made the
+            picture a square is taken away, and it is laid into the middle of ``side_px`` by
+            ``wide_px``.
     """
 
     mean: Tensor
@@ -59,6 +62,9 @@ class Framing(nn.Module):
         if x.shape[-2:] != (self.scaled, self.scaled):
             size = (self.scaled, self.scaled)
             x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255)
+        if self.fit == PAGE:
+            x = torch.stack([laid(one, self.side, self.wide) for one in x])
+            return (x / 255 - self.mean) / self.deviation
         edge = (self.scaled - self.side) // 2
         x = x[..., edge : edge + self.side, edge : edge + self.side]
         if self.wide != self.side:
@@ -70,7 +76,39 @@ class Framing(nn.Module):
         """Give a picture's field the side and the colours that the network was trained on."""
         if not isinstance(field, Image):
             return field
-        return replace(field, size=self.scaled, channels=self.channels, fit=self.fit)
+        fit: Any = "pad" if self.fit == PAGE else self.fit
+        return replace(field, size=self.scaled, channels=self.channels, fit=fit)
+
+
+def laid(
+    square: Float[Tensor, " channels side side"], high: int, wide: int
+) -> Float[Tensor, " channels high wide"]:
+    """Lay a picture that was made a square by black at two of its edges into a rectangle.
+
+    As large as goes in without a change of its shape; black is what is left on both sides.
+    """
+    lit = square.amax(0) > 0
+    tall, broad = _lit(lit.any(1)), _lit(lit.any(0))
+    if len(tall) < len(broad):
+        square = square[:, tall.start : tall.stop]
+    else:
+        square = square[:, :, broad.start : broad.stop]
+    rows, columns = square.shape[1:]
+    scale = min(high / rows, wide / columns)
+    size = (max(1, int(rows * scale)), max(1, int(columns * scale)))
+    inner = F.interpolate(square[None], size, mode="bilinear", antialias=True)[0]
+    down, across = high - size[0], wide - size[1]
+    return F.pad(inner, (across // 2, across - across // 2, down // 2, down - down // 2))
+
+
+def _lit(lit: Bool[Tensor, " side"]) -> range:
+    """Give the lines between as many dark ones at both edges, but for one more where it is odd."""
+    places = lit.nonzero().flatten().tolist()
+    if not places:
+        return range(len(lit))
+    first, last = places[0], len(lit) - 1 - places[-1]
+    most = min(first, last) + 1
+    return range(min(first, most), len(lit) - min(last, most))
 
 
 def read_framing(folder: Path, side: int, channels: int, *, raw: bool = False) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.core.schema import Field
 from sensorium.encoders.encoder import as_encoded
-from sensorium.encoders.towers.framing import Framing, side_of
+from sensorium.encoders.towers.framing import PAGE, Framing, side_of
 from sensorium.encoders.towers.source import (
     config_of,
     demand_reader,
@@ -147,6 +147,13 @@ def _sequence(tokens: Tensor) -> Tensor:
     return tokens.flatten(2).transpose(1, 2) if tokens.ndim == 4 else tokens
 
 
+def _keeps_shape(inner: Mapping[str, Any]) -> bool:
+    """Tell whether pages are laid into the middle of the network's own shape, as Donut's are."""
+    named = f"{inner.get('image_processor_type')} {inner.get('feature_extractor_type')}"
+    wanted = ("do_resize", "do_thumbnail", "do_pad")
+    return "Donut" in named and all(inner.get(key, True) for key in wanted)
+
+
 def seen_by(folder: Path, config: Any) -> dict[str, Any]:
     """Read how pictures are scaled, cut and evened out."""
     inner = preprocessor_of(folder, "image_processor")
@@ -166,6 +173,8 @@ def seen_by(folder: Path, config: Any) -> dict[str, Any]:
         inner = {**inner, "image_mean": (0.0,) * 3, "image_std": (1.0,) * 3}
     scale = 255 * inner.get("rescale_factor", 1 / 255) if inner.get("do_rescale", True) else 255
     wide = int(size.get("width", 0)) if isinstance(size, Mapping) else 0
+    if wide and _keeps_shape(inner):
+        scaled, fit = max(side, wide), PAGE
     return {
         "scaled": max(scaled, side),
         "side_px": side,

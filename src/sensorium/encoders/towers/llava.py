@@ -3,7 +3,9 @@
 Both give tokens of the language model's width, so that they stand in one sequence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,9 +35,28 @@ from sensorium.nn.masks import masked_mean
 FAMILY = "llava"
 
 
+_HELD: ContextVar[dict[Path, Any] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def loaded_once() -> Iterator[None]:
+    """Load each model but once, for all its parts that are opened meanwhile; none is a copy."""
+    token = _HELD.set({})
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+
+
 def whole_of(folder: Path) -> Any:
     """Load all of a model."""
-    return loaded(transformers().LlavaForConditionalGeneration, folder)
+    held = _HELD.get()
+    if held is not None and folder in held:
+        return held[folder]
+    whole = loaded(transformers().LlavaForConditionalGeneration, folder)
+    if held is not None:
+        held[folder] = whole
+    return whole
 
 
 class LlavaSight(Tower):

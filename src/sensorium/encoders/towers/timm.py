@@ -35,11 +35,21 @@ def timm_package() -> Any:
 
     Errors:
         ExtraError: it is not installed.
+        PartError: it is, but cannot be imported, such as beside a torchvision of another build.
     """
     try:
         import timm  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise ExtraError("timm", "", "a model of timm") from error
+    except Exception as error:  # torchvision raises a RuntimeError where torch is not its own
+        if isinstance(error, ModuleNotFoundError) and error.name == "timm":
+            raise ExtraError("timm", "", "a model of timm") from error
+        msg = (
+            f"a model of timm needs the package 'timm', which is installed but cannot be imported "
+            f"({type(error).__name__}: {error}); it needs the torchvision of the very build of "
+            f"torch, found torch {torch.__version__}: install both from one index, such as "
+            f"pip install --force-reinstall torch torchvision "
+            f"--index-url https://download.pytorch.org/whl/cpu"
+        )
+        raise PartError(msg) from error
     return timm
 
 
