@@ -57,7 +57,7 @@ def test_many_sounds_get_a_wider_network_and_are_mixed() -> None:
         choose(sm.Schema(inputs={"clip": CLIP}, targets=MOOD), rows) for rows in (2_999, 3_000)
     )
     assert few.encoders["clip"].stages == (16, 32, 64)
-    assert many.encoders["clip"].stages == (24, 48, 96)
+    assert many.encoders["clip"].stages == (32, 64, 128)
     assert (few.plan.mixup, many.plan.mixup) == (0.0, 0.2)
     beside = choose(sm.Schema(inputs={"clip": CLIP, "note": WORDS}, targets=MOOD), 9_000)
     assert beside.plan.mixup == 0.0, "words cannot be mixed"

@@ -146,6 +146,15 @@ def test_sizes_come_from_headers(tmp_path):
     assert infer(read(rows, folder=tmp_path)).schema.inputs["p"] == Image(size=32, channels=1)
 
 
+def test_long_strips_are_seen_whole(tmp_path):
+    for i in range(6):
+        Pillow.new("RGB", (100, 25) if i < 4 else (20, 25)).save(tmp_path / f"{i}.png")
+    rows = [{"p": f"{i}.png"} for i in range(6)]
+    found = infer(read(rows, folder=tmp_path))
+    assert found.schema.inputs["p"] == Image(fit="stretch")
+    assert infer(read(rows[3:], folder=tmp_path)).schema.inputs["p"] == Image(fit="crop")
+
+
 def test_texts_nearly_all_fit_into_max_tokens():
     long = told([sentence(60) for _ in range(COUNT)])
     assert isinstance(long.field, Text)

@@ -117,6 +117,14 @@ def test_an_arpa_file_by_hand(tmp_path: Path) -> None:
     assert NgramModel.of_file(packed, 3, "word").log_prob("b b") == model.log_prob("b b")
 
 
+def test_a_byte_order_mark_is_no_word(tmp_path: Path) -> None:
+    file = tmp_path / "a.arpa"
+    file.write_text(ARPA, encoding="utf-8-sig")
+    assert NgramModel.of_file(file, 3, "word").words == ("</s>", "<s>", "<unk>", "a", "b")
+    file.write_text("a b\nb a\n", encoding="utf-8-sig")
+    assert NgramModel.of_file(file, 3, "word").words == ("</s>", "<s>", "<unk>", "a", "b")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -127,6 +135,7 @@ def test_an_arpa_file_by_hand(tmp_path: Path) -> None:
         ("-0.7\ta", "0.7\ta", "line 8: expected the logarithm of a probability"),
         ("-0.4\ta b", "-0.4\ta", "line 13: expected a number, 2 word"),
         ("-0.4\ta b", "-0.4\tc b", "line 13: its beginning 'c' is no 1-gram, found '-0.4"),
+        ("-0.4\ta b", "-0.4\ta c", "line 13: its last word 'c' is no 1-gram, found '-0.4"),
         ("\\end\\", "", "expected .*end.*, the file ends"),
         ("\t</s>", "\tc", "there is no </s>"),
         ("\\2-grams:", "\\3-grams:", "line 11: expected .*2-grams:, found"),

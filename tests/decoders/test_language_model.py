@@ -224,6 +224,19 @@ def test_each_row_is_cut_where_the_model_can_read_no_more(tiny: Tiny, beams: int
         decoder(long, mask, torch.full((2, 9), 5))
 
 
+@torch.no_grad()
+def test_a_row_has_its_own_room_whatever_the_others_need(tiny: Tiny) -> None:
+    decoder = ready(tiny("gpt2"))  # it reads 64 tokens
+    long = torch.randn(2, 60, 8, generator=torch.Generator().manual_seed(1))
+    mask = torch.ones(2, 60, dtype=torch.bool)
+    mask[1, :50] = False
+    tokens = torch.full((2, 12), decoder.end)  # ends behind the first row's text
+    tokens[0, :3], tokens[1] = 5, 6
+    both = decoder(long, mask, tokens)
+    torch.testing.assert_close(both[:1, :3], decoder(long[:1], mask[:1], tokens[:1, :3]))
+    torch.testing.assert_close(both[1:], decoder(long[1:], mask[1:], tokens[1:]))
+
+
 def model_of(decoder: LanguageModel) -> tuple[sm.Model, sm.Table]:
     rows = [
         {"x": float(n), "y": float(-n), "says": None if n == 3 else TEXTS[n % 3]} for n in range(12)

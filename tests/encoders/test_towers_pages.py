@@ -97,6 +97,7 @@ def test_a_page_is_freed_of_black_at_two_edges_only() -> None:
     narrow = laid(torch.full((3, 8, 8), 90.0), 4, 8)
     torch.testing.assert_close(narrow[:, :, 2:6], torch.full((3, 4, 4), 90.0))
     assert not narrow[:, :, [0, 1, 6, 7]].any()
+    assert laid(torch.full((3, 49, 49), 90.0), 8, 8).all()  # 49 * (8 / 49) is below 8
 
 
 Tiny = Callable[[str], Path]

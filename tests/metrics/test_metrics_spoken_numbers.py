@@ -43,6 +43,7 @@ ALIKE = [
     ("one dollar", "$1"),
     ("fifty per cent", "50%"),
     ("two point five percent", "2.5 %"),
+    ("two point five hundred", "250"),
     ("1,000 men", "a thousand men"),
     ("two hundred and fifty thousand", "250,000"),
     ("one two three", "1 2 3"),

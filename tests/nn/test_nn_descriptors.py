@@ -51,3 +51,4 @@ def test_pictures_of_any_size_and_colour_are_described() -> None:
         found.sum().backward()
         assert part.up.weight.grad is not None
         assert part.up.weight.grad.isfinite().all()
+    assert Descriptors(3, 5)(torch.zeros(0, 3, 8, 8, dtype=torch.uint8)).shape == (0, 5)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from sensorium.core.describe import build, describe
 from sensorium.core.errors import PartError
 from sensorium.core.schema import Number, Vector
 from sensorium.preprocess import step_for
+from sensorium.preprocess.step import Step
 from sensorium.tasks import TASKS, Align
 
 WIDTH = 6
@@ -215,6 +217,12 @@ def test_no_row_of_the_teachers_costs_nothing() -> None:
 def test_a_teachers_column_that_holds_no_vectors_is_named() -> None:
     with pytest.raises(PartError, match=r"'photo.taught' is no target.*sm.Vector"):
         Align("photo", "caption", teacher=TEACHER).setup(WIDTH, tuple(TEACHER), {})
-    steps = {name: step_for(Number()) for name in TEACHER.values()}
+    steps: dict[str, Step] = {name: step_for(Number()) for name in TEACHER.values()}
     with pytest.raises(PartError, match="of kind 'number'"):
+        Align("photo", "caption", teacher=TEACHER).setup(WIDTH, tuple(TEACHER), steps)
+    steps = {
+        name: step_for(Vector()).fit([np.zeros(4 + number, np.float32)])
+        for number, name in enumerate(TEACHER.values())
+    }
+    with pytest.raises(PartError, match=r"'photo.taught' and .* vectors of 4 and 5 numbers, .*one"):
         Align("photo", "caption", teacher=TEACHER).setup(WIDTH, tuple(TEACHER), steps)

@@ -99,6 +99,9 @@ def test_some_tokens_that_are_read_are_the_decoders_own(own: float) -> None:
     task.eval()
     task(seen, batch)
     assert torch.equal(decoder.reads_seen[-1][:, 1:], truth)
+    task.train()
+    task(fused(2), batch_of(step, "abcabcabc", "bca"))
+    assert (decoder.reads_seen[-1][1, 4:] == decoder.end).all()  # behind the text
 
 
 def reward_of(task: Answer, seen: Fused, batch: Batch) -> float:
@@ -314,7 +317,12 @@ def test_a_language_decides_what_the_sound_leaves_open(tmp_path: Path) -> None:
     file = tmp_path / "texts.txt"
     for likely in ("a b", "b a", "b b"):
         file.write_text(f"{likely}\n{likely}\n")
-        assert listening(step, beams=10, language=str(file)).predict(features) == [likely]
+        task = listening(step, beams=10, language=str(file))
+        assert task.predict(features) == [likely]
+        listeners_of(task.bfloat16())["y"].weight = 5.0  # bf16 tells b a from a b less well
+        assert task.predict(features) == [likely]
+    listeners_of(task)["y"].weight = 0.0
+    assert task.predict(features) == plain.predict(features)
 
 
 def test_a_language_is_learned_from_the_rows_and_kept() -> None:

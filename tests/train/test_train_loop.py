@@ -17,6 +17,7 @@ import sensorium as sm
 from sensorium import encoders, fusion, tasks
 from sensorium.core.errors import ArtifactError, PlanError, TrainingError
 from sensorium.train import checkpoint, failures, trial
+from sensorium.train import fit as fit_module
 from sensorium.train.checkpoint import checkpoints, load_checkpoint
 
 PLAN = sm.Plan(
@@ -261,7 +262,7 @@ def test_a_budget_of_minutes_makes_fewer_epochs(tables: Tables) -> None:
     assert set(run.settled["seconds_per_row"]) == {"fp32"}
 
 
-def test_the_first_epochs_correct_how_many_fit() -> None:
+def test_epochs_made_correct_how_many_fit() -> None:
     plan = sm.Plan(epochs=40, minutes=1.0)
     assert trial.fitting(plan, done=1, spent=3.0, latest=3.0) == 17  # 48 of 51 s left, 3 s each
     assert trial.fitting(plan, done=2, spent=4.0, latest=1.0) == 40, "no more than the plan"
@@ -275,6 +276,22 @@ def test_a_trial_that_was_far_off_is_corrected(
     plan = sm.Plan(epochs=6, minutes=10.0, precision="fp32")
     run = sm.train(tiny_model(tables[0]), tables[0], plan=plan, quiet=True)
     assert len(run.history) == run.settled["epochs"] == 6
+
+
+def test_epochs_are_reckoned_anew_ever_more_rarely(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reckoned = []
+
+    def slow_at_first(plan: sm.Plan, done: int, spent: float, latest: float) -> int:
+        reckoned.append(done)
+        return 5 if done < 4 else 9  # by the fourth epoch the machine is free again
+
+    monkeypatch.setattr(fit_module, "fitting", slow_at_first)
+    plan = sm.Plan(epochs=9, minutes=10.0, precision="fp32")
+    run = sm.train(tiny_model(tables[0]), tables[0], plan=plan, quiet=True)
+    assert reckoned == [1, 2, 4, 8]
+    assert len(run.history) == 9
 
 
 def test_the_faster_precision_is_kept(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:

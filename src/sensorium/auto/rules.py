@@ -100,7 +100,7 @@ def _for_audio(width: int, *, many: bool, task: Task | None) -> tuple[Encoder, s
     if isinstance(task, Transcribe):
         return Speech(width=width), "steps of 40 ms that hear what is before and behind them"
     if many:
-        wide = Spectrogram(width=width, stages=(24, 48, 96), mels=40, mask_share=0.3)
+        wide = Spectrogram(width=width, stages=(32, 64, 128), mels=40, mask_share=0.3)
         return wide, "many sounds: a residual network over the log-mel spectrogram, much hidden"
     small = Spectrogram(width=width, stages=(16, 32, 64), mels=40)
     return small, "a small residual network over the log-mel spectrogram"

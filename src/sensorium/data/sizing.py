@@ -24,6 +24,8 @@ _STEPS = 512
 _LONGEST = 512
 _FEW = 5_000
 _PHRASE = 100
+_STRIP = 2.0
+"""Pictures so many times as long as wide are strips; 16:9 is 1.8."""
 
 
 def text(cells: Sequence[str], rows: int) -> Text:
@@ -47,7 +49,10 @@ def text(cells: Sequence[str], rows: int) -> Text:
 
 
 def image(sample: Sample) -> tuple[Field, str]:
-    """Size a picture field: 64 px, or less if all pictures are smaller; grey if all are grey."""
+    """Size a picture field: 64 px, or less if all pictures are smaller; grey if all are grey.
+
+    Long strips are pressed into the square, for the middle of a strip is little of it.
+    """
     found = _headers(sample, headers.picture)
     if not found:
         return Image(size=_SIDE), "pictures"
@@ -55,7 +60,11 @@ def image(sample: Sample) -> tuple[Field, str]:
     grey = all(picture.grey for picture in found)
     size = min(_SIDE, max(8, 8 * math.ceil(side / 8)))
     reason = f"pictures of up to {side:,} px" + (", all grey" if grey else "")
-    return Image(size=size, channels=1 if grey else 3), reason
+    lengths = [max(p.width, p.height) / max(1, min(p.width, p.height)) for p in found]
+    strips = float(np.median(lengths)) >= _STRIP
+    reason += ", most of them long strips: pressed into a square" if strips else ""
+    channels = 1 if grey else 3
+    return Image(size=size, channels=channels, fit="stretch" if strips else "crop"), reason
 
 
 def audio(sample: Sample) -> tuple[Field, str]:

@@ -42,13 +42,15 @@ def read_arpa(file: Path) -> list[Grams]:
             if size > 1 and gram[:-1] not in found[-1]:
                 before = " ".join(gram[:-1])
                 raise reader.broken(f"its beginning {before!r} is no {size - 1}-gram")
+            if size > 1 and gram[-1:] not in found[0]:
+                raise reader.broken(f"its last word {gram[-1]!r} is no 1-gram")
             grams[gram] = chances
             reader.go_on()
         if len(grams) != count:
             raise reader.broken(f"{count} {size}-grams were announced, {len(grams)} are there")
         found.append(grams)
-    if lost := [mark for mark in (BEGIN, END) if (mark,) not in found[0]]:
-        raise reader.broken(f"there is no {' and no '.join(lost)}")
+        if lost := [mark for mark in (BEGIN, END) if (mark,) not in found[0]]:
+            raise reader.broken(f"there is no {' and no '.join(lost)}")
     reader.demand(LAST)
     found[0].setdefault((UNKNOWN,), (UNHEARD * math.log(10), 0.0))
     return found
@@ -83,7 +85,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
         with file.open("rb") as raw:
             content = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
             for number, line in enumerate(content, 1):
-                if words := line.decode("utf-8").strip():
+                if words := line.decode("utf-8-sig").strip():
                     yield number, words
     except (OSError, UnicodeDecodeError, EOFError) as error:
         msg = f"{file} cannot be read ({error}): name a text, or an ARPA file, in UTF-8"

@@ -160,7 +160,9 @@ class LanguageModel(Decoder):
     ) -> Float[Tensor, " batch steps vocabulary"]:
         """Score what follows each token."""
         ahead, real = self._ahead(memory, mask)
-        self._demand_room(real, tokens.shape[1])
+        places = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
+        lengths = (places * (tokens != self.end)).amax(1)  # ends behind a text take no places
+        self._demand_room(real, lengths.clamp(min=len(self.begin)))
         return self._scores(tokens, Read(None, real, ahead))
 
     def start(
@@ -187,18 +189,20 @@ class LanguageModel(Decoder):
         left: list[int] = (self.positions - state.mask.sum(1)).tolist()
         return left
 
-    def _demand_room(self, real: Tensor, tokens: int) -> None:
-        """See that the model can read what was seen and so many tokens.
+    def _demand_room(self, real: Tensor, tokens: Tensor | int) -> None:
+        """See that the model can read what was seen and so many tokens, row by row.
 
         Errors:
             PartError: it cannot.
         """
-        seen = int(real.sum(1).max()) if real.numel() else 0
-        if seen + tokens > self.positions:
+        seen = real.sum(1)
+        if len(seen) and int((seen + tokens).max()) > self.positions:
+            row = int((seen + tokens).argmax())
+            said = int((seen + tokens)[row] - seen[row])
             msg = (
-                f"{self.source} reads {self.positions} tokens, and there are {seen} of what is "
-                f"seen and {tokens} of text: pool the columns, let them give fewer tokens, or take "
-                "shorter texts"
+                f"{self.source} reads {self.positions} tokens, and there are {int(seen[row])} of "
+                f"what is seen and {said} of text: pool the columns, let them give fewer tokens, "
+                "or take shorter texts"
             )
             raise PartError(msg)
 

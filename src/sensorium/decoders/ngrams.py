@@ -112,7 +112,7 @@ class NgramModel:
         if is_arpa(file):
             return cls.from_arpa(file, unit)
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
             return cls.learn(map(spelled, lines), order, unit)
         except (PartError, UnicodeDecodeError) as error:
             msg = f"{file} cannot be learned from: {error}"

@@ -157,7 +157,7 @@ class _Reading:
         if kind == "scale":
             self.total, self.current, self.least = self.total + now * value, None, value
         elif kind == "hundred":
-            self.current = now * value
+            self.current = (now * value).normalize()
         else:
             self.current = now + (Decimal(word) if kind == "digits" else value)
         self.kind = kind

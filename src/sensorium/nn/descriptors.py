@@ -55,7 +55,7 @@ def outlines(x: Pictures) -> Float[Tensor, " batch cells"]:
     way = (turn * WAYS).long().clamp(0, WAYS - 1).unsqueeze(1)
     rising = grey.new_zeros(len(x), WAYS, *grey.shape[1:])
     rising.scatter_(1, way, torch.hypot(down, right).unsqueeze(1))
-    pixels = grey[0].numel() / CELLS**2
+    pixels = grey.shape[1:].numel() / CELLS**2
     cells = F.adaptive_avg_pool2d(rising, CELLS) * pixels
     length = cells.square().sum(1, keepdim=True).sqrt()
     return (cells / (length + FAINT)).flatten(1)

@@ -140,7 +140,7 @@ class _Scan:
             self.steps[self.steps == 0] = 1
             asked = np.rint(queries / self.steps[:, None])
             self.errors = np.linalg.norm(queries - asked * self.steps[:, None], axis=1)
-            asked = asked.astype(np.int8)
+            asked = np.nan_to_num(asked).astype(np.int8)  # of what is no number the error tells
         self.asked = torch.from_numpy(asked).T
         self.kind = torch.int32 if small else torch.float32
         self.slack = width * 2.0**-22  # what sums in 32 bits, here and at the end, may be off
@@ -175,8 +175,10 @@ class _Scan:
 
     @property
     def crowded(self) -> Bool[np.ndarray, " queries"]:
-        """Which queries are near to too much."""
-        return self.groups_seen > CROWD + 16 * self.top
+        """Which queries are near to too much, or to what is no number, which no bound holds."""
+        found: Bool[np.ndarray, " queries"] = self.groups_seen > CROWD + 16 * self.top
+        found[np.isnan(self.bound)] = True
+        return found
 
     def settled(self, vectors: Matrix) -> Nearest:
         """Compare in 32 bits what may be among the nearest: first the likely ones, which tell more.

@@ -95,11 +95,30 @@ class Align(Task):
             scaling = (step.scaling.mean, step.scaling.deviation)
             kept = torch.from_numpy(np.stack(scaling)).float()  # what the column was scaled by
             self.register_buffer(f"scaling{number}", kept, persistent=False)
+        self._demand_alike(steps)
         given = {"scale": self.scale, "bias": self.bias if self.kind == "sigmoid" else None}
         known = {name: value for name, value in given.items() if value is not None}
         self.judge: Sigmoid | Contrastive = (
             Sigmoid(**known) if self.kind == "sigmoid" else Contrastive(self.hard, **known)
         )
+
+    def _demand_alike(self, steps: Mapping[str, Step]) -> None:
+        """See that the teacher's vectors of a pair can be compared.
+
+        Errors:
+            PartError: they have unequal widths.
+        """
+        teacher = self.teacher or {}
+        for pair in self.pairs:
+            names = [teacher[name] for name in pair if name in teacher]
+            widths = [steps[name].layout.channels for name in names]
+            if len(set(widths)) > 1:
+                msg = (
+                    f"the teacher's columns {names[0]!r} and {names[1]!r} hold vectors of "
+                    f"{widths[0]} and {widths[1]} numbers, which cannot be compared: let one "
+                    "model make both"
+                )
+                raise PartError(msg)
 
     def logits(self, cosines: Float[Tensor, " *any"]) -> Float[Tensor, " *any"]:
         """Scale cosines as the loss does: by the learned temperature, and bias."""

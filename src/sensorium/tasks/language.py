@@ -70,7 +70,10 @@ class Language(nn.Module):
             return None
         orders = range(1, len(self.sizes) + 1)
         sides = ([getattr(self, f"{side}_{order}") for side in SIDES] for order in orders)
-        tables = (Table(*(values.cpu().numpy() for values in its)) for its in sides)
+        tables = (
+            Table(keys.cpu().numpy(), *(values.float().cpu().numpy() for values in others))
+            for keys, *others in sides
+        )
         return NgramModel(self.unit, self.words, tuple(tables))
 
     def state(self) -> Mapping[str, Any]:

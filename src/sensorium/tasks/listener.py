@@ -171,7 +171,7 @@ class Listener(nn.Module):
 
     def _bonus(self) -> Callable[[tuple[int, ...]], float] | None:
         known = None if self.language is None else self.language.model
-        if known is None:
+        if known is None or not self.weight:  # 0 times the impossible would be no number
             return None
         return lambda ids: self.weight * known.log_prob(self.head.tokens.text(ids))
 

@@ -208,6 +208,7 @@ class Writer(nn.Module):
         with torch.no_grad():
             own = self._scores(memory, read)[:, :-1].argmax(2)
         chosen = torch.rand(own.shape, device=own.device) < self.teaching.own
+        chosen &= read[:, marks:] != self.decoder.end  # what stands behind a text stays as it is
         return torch.cat([read[:, :marks], torch.where(chosen, own, read[:, marks:])], 1)
 
     def _key(self, name: str) -> str:
@@ -225,7 +226,8 @@ class Writer(nn.Module):
         self.train(was_training)
         drawn, plain = (self._ids([row[0] for row in rows], memory) for rows in (draws, best))
         begin = self.decoder.begins(memory.tokens, memory.mask)
-        read = torch.cat([begin, drawn.clamp(min=0)[:, :-1]], 1)
+        said = torch.where(drawn < 0, self.decoder.end, drawn)
+        read = torch.cat([begin, said[:, :-1]], 1)
         return {
             self._key(DRAWN): self._scores(memory, read),
             self._key(f"{DRAWN} ids"): drawn,

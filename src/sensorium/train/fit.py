@@ -44,9 +44,6 @@ from sensorium.train.run import Run
 from sensorium.train.trial import fitting, settle
 from sensorium.train.weights import learned, take_back
 
-EARLY = 2
-"""After each of so many epochs it is reckoned anew how many fit into the minutes."""
-
 
 @dataclass
 class Fit:
@@ -233,12 +230,13 @@ class Fit:
         progress.epoch += 1
         progress.step = 0
         progress.running = {}
-        early = self.plan.minutes is not None and progress.epoch <= EARLY
-        if early:
+        # After epochs 1, 2, 4, 8, ...: who was slow for a while is not believed for the whole fit.
+        reckoned = self.plan.minutes is not None and progress.epoch.bit_count() == 1
+        if reckoned:
             self._settle_again()
         progress.done = self._stalled() or progress.epoch >= self.epochs
         self.log.write(progress.history)
-        if progress.done or self.due or early:  # what was measured is not measured again
+        if progress.done or self.due or reckoned:  # what was measured is not measured again
             self.save()
 
     def _settle_again(self) -> None:

@@ -1,7 +1,7 @@
 """A few timed steps before the first real one: which precision is faster, how many epochs fit.
 
 bf16 doubles the speed of some networks and slows others down, so it is measured, not believed. A
-trial of a few steps can be far off on a busy machine, so the first epochs correct it.
+trial of a few steps can be far off on a busy machine, so the epochs made correct it.
 """
 
 import copy

@@ -94,8 +94,7 @@ def laid(
     else:
         square = square[:, :, broad.start : broad.stop]
     rows, columns = square.shape[1:]
-    scale = min(high / rows, wide / columns)
-    size = (max(1, int(rows * scale)), max(1, int(columns * scale)))
+    size = (min(high, max(1, rows * wide // columns)), min(wide, max(1, columns * high // rows)))
     inner = F.interpolate(square[None], size, mode="bilinear", antialias=True)[0]
     down, across = high - size[0], wide - size[1]
     return F.pad(inner, (across // 2, across - across // 2, down // 2, down - down // 2))
