@@ -14,6 +14,7 @@ from sensorium import encoders, fusion
 from sensorium.core.errors import ArtifactError, ExtraError, PartError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.search import Index, lance_tables, storage
+from sensorium.search import index as index_module
 
 INPUTS = {"photo": sm.Image(size=24), "review": sm.Text(max_tokens=16), "price": sm.Number()}
 
@@ -258,6 +259,22 @@ def test_a_change_that_fails_changes_nothing(
     assert keys(index.search({"price": 3.0}, top=100)) == before
     index.add(table.slice(0, 5))
     assert len(index) == 53
+
+
+def test_rows_whose_vectors_are_no_numbers_are_refused_by_their_number(
+    index: Index, table: sm.Table, monkeypatch: Any
+) -> None:
+    made = index_module.embedded
+
+    def sick(*given: Any) -> Any:
+        there, vectors = made(*given)
+        vectors[[1, 3], 0] = np.nan, np.inf
+        return there, vectors
+
+    monkeypatch.setattr(index_module, "embedded", sick)
+    with pytest.raises(TableError, match="2 rows no vector of finite numbers: rows 1, 3; look"):
+        index.add(table.slice(0, 5))
+    assert len(index) == 48
 
 
 def test_two_writers_do_not_step_on_each_other(

@@ -220,6 +220,7 @@ class Index:
             for cells in zip(*columns, strict=True)
         ]
         numbers = shelf.kept[there].tolist()
+        _refuse_endless(numbers, vectors)
         self._store.put(keys, rows, dict(zip(numbers, vectors, strict=True)), replace=replace)
 
     def _check_model(self) -> None:
@@ -315,3 +316,12 @@ class Index:
             some = set(allowed.tolist())
             ids = [one for one in ids if one in some]
         return {one: by_rank(rank) for rank, one in enumerate(ids, 1)}
+
+
+def _refuse_endless(numbers: Sequence[int], vectors: Matrix) -> None:
+    """Refuse vectors with a number that is not finite: they are near to nothing."""
+    wrong = [numbers[place] for place in np.flatnonzero(~np.isfinite(vectors).all(1))]
+    if wrong:
+        rows = ", ".join(map(str, wrong[:20])) + (", ..." if len(wrong) > 20 else "")
+        msg = f"the model gives {len(wrong):,} rows no vector of finite numbers: rows {rows}; "
+        raise TableError(f"{msg}look at their cells, or leave them out; nothing was added")
