@@ -320,7 +320,7 @@ class Index:
 
 def _refuse_endless(numbers: Sequence[int], vectors: Matrix) -> None:
     """Refuse vectors with a number that is not finite: they are near to nothing."""
-    wrong = [numbers[place] for place in np.flatnonzero(~np.isfinite(vectors).all(1))]
+    wrong = [numbers[place] for place in np.flatnonzero(~np.isfinite(vectors).all(1)).tolist()]
     if wrong:
         rows = ", ".join(map(str, wrong[:20])) + (", ..." if len(wrong) > 20 else "")
         msg = f"the model gives {len(wrong):,} rows no vector of finite numbers: rows {rows}; "
