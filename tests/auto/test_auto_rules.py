@@ -70,6 +70,14 @@ def test_few_short_signals_get_hardly_more_than_their_means() -> None:
     assert found == ["SeriesMoments", "SeriesCNN"]
 
 
+def test_few_pictures_are_described_where_classes_are_told_apart() -> None:
+    pictures = {"a": sm.Image()}
+    for target, described in ((sm.Category(), True), (sm.Number(), False)):
+        found = choose(sm.Schema(inputs=pictures, targets={"t": target}), 600).encoders["a"]
+        assert found.described is described
+    assert type(choose(sm.Schema(pictures, MOOD), 6_000).encoders["a"]).__name__ == "ResNet"
+
+
 def test_characters_are_read_by_runs_and_words_alone_by_phrases() -> None:
     assert chosen(3_000, note=WORDS)[1]["note"] == "TextCNN"
     assert chosen(3_000, note=LETTERS)[1]["note"] == "NGrams"

@@ -76,7 +76,7 @@ def encoder_for(
         spans = task is not None and Spans in task.wanted.values()
         return _for_spans(width) if spans else _for_text(field, width, alone=alone)
     if field.kind == "image":
-        return _for_image(rows, width, alone=alone)
+        return _for_image(rows, width, alone=alone, classes=_is_of_classes(schema))
     if field.kind == "audio":
         return _for_audio(width, many=_is_many_sounds(schema, rows), task=task)
     if isinstance(field, Series):
@@ -87,10 +87,11 @@ def encoder_for(
     return part(width=width), why
 
 
-def _for_image(rows: int, width: int, *, alone: bool) -> tuple[Encoder, str]:
+def _for_image(rows: int, width: int, *, alone: bool, classes: bool) -> tuple[Encoder, str]:
     if rows < FEW:
-        small = ConvNet(width=width, stages=(16, 32, 64, 128), described=True)
-        return small, "few rows: a plain network, and colours, outlines and textures"
+        small = ConvNet(width=width, stages=(16, 32, 64, 128), described=classes)
+        more = "colours, outlines and textures" if classes else "statistics of its every level"
+        return small, f"few rows: a plain network, and {more}"
     if alone:
         return ResNet(width=width, stages=(32, 64, 128, 256)), "pictures are all there is"
     return ConvNet(width=width, stages=(8, 16, 32, 64)), "light, beside other columns"
@@ -134,6 +135,10 @@ def _is_rich(field: Field) -> bool:
     return field.kind in {"text", "image", "audio"} or _is_long(field)
 
 
+def _is_of_classes(schema: Schema) -> bool:
+    return all(field.kind in {"category", "flag"} for field in schema.targets.values())
+
+
 def _is_long(field: Field) -> bool:
     return isinstance(field, Series) and field.max_steps > SHORT
 
@@ -149,7 +154,7 @@ def _is_held_out_by_time(schema: Schema) -> bool:
 def fusion_for(schema: Schema, rows: int, width: int) -> tuple[Fusion, str]:
     """Choose how the columns meet."""
     kinds = [field.kind for field in schema.inputs.values()]
-    classes = all(field.kind in {"category", "flag"} for field in schema.targets.values())
+    classes = _is_of_classes(schema)
     if len(kinds) == 1:
         return Concat(width=width), "one column: a small network on top"
     if rows < FEW and classes and all(map(_is_rich, schema.inputs.values())):
