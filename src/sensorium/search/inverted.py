@@ -18,9 +18,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from sensorium.core.errors import ArtifactError, ExtraError
-from sensorium.search.vectors import BLOCK, Places, Vectors, unit
-
-Matrix = Float32[np.ndarray, " _ width"]
+from sensorium.search.glance import Matrix, Places
+from sensorium.search.vectors import BLOCK, Vectors, unit
 
 HELD = 256
 """So many vectors are held out while recall is measured; never more than a tenth of all."""

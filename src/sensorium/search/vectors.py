@@ -17,14 +17,13 @@ from sensorium.core.errors import ArtifactError
 from sensorium.search.glance import (
     NOWHERE,
     Block,
+    Matrix,
+    Places,
     Rounded,
     glance,
     has_small_products,
     rounded,
 )
-
-Matrix = Float32[np.ndarray, " _ width"]
-Places = Int64[np.ndarray, " _"]
 
 BLOCK = 16_384
 """So many vectors are rounded alike and compared at once with a batch of queries."""

@@ -45,9 +45,8 @@ def timm_package() -> Any:
         msg = (
             f"a model of timm needs the package 'timm', which is installed but cannot be imported "
             f"({type(error).__name__}: {error}); it needs the torchvision of the very build of "
-            f"torch, found torch {torch.__version__}: install both from one index, such as "
-            f"pip install --force-reinstall torch torchvision "
-            f"--index-url https://download.pytorch.org/whl/cpu"
+            f"torch, found torch {torch.__version__}: install both in one go, from one index "
+            f"(pip install --force-reinstall torch torchvision)"
         )
         raise PartError(msg) from error
     return timm
