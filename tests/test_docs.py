@@ -79,6 +79,7 @@ def shop(
     for family, folder in (
         ("bert", "minilm"),
         ("clip", "clip"),
+        ("donut", "donut"),
         ("llama", "smollm2"),
         ("llava", "llava"),
         ("whisper-writing", "whisper"),

@@ -248,3 +248,48 @@ def test_embed_gives_a_vector_a_row(model: sm.Model, rows: list[dict[str, Any]])
     assert model.embed(*rows, column="photo").shape == (8, WIDTH)
     with pytest.raises(PartError, match="did you mean 'photo'"):
         model.embed(*rows, column="foto")
+
+
+def test_a_whole_table_is_answered_from_wherever_the_files_lie(
+    model: sm.Model, mixed: Mixed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = sm.read(mixed.csv)
+    rows = list(table.with_schema(schema()))
+    answers = model.answers(rows)
+    assert any(answer.status == "ok" for answer in answers), "files of cells are found"
+    for whole in (table, mixed.csv, str(mixed.csv)):
+        assert model.answers(whole) == answers
+    expected = model.predict(*rows)
+    for given in (table, rows, tuple(rows), mixed.csv):
+        assert model.predict(given) == expected
+    assert model.predict(table.slice(3, 5)) == expected[3:5]
+    assert model.predict([]) == model.predict() == []
+    assert model.predict_proba(table).shape == (len(table), 3)
+    assert (model.embed(table) == model.embed(*rows)).all()
+    assert [answer.value for answer in model.answers(rows[0])] == expected[:1]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_is_answered(model: sm.Model, mixed: Mixed, library: str) -> None:
+    frames = pytest.importorskip(library)
+    rows = [{"price": row["price"], "review": row["review"]} for row in sm.read(mixed.csv)]
+    assert model.predict(frames.DataFrame(rows)) == model.predict(*rows)
+
+
+@pytest.mark.parametrize("given", [3, None, [3], {"prise": 3}, "nowhere.csv"])
+def test_what_is_no_row_and_no_table_is_refused(model: sm.Model, given: Any) -> None:
+    with pytest.raises(TableError, match=r"row|no file"):
+        model.predict(given)
+
+
+def test_the_folder_of_a_fit_is_loaded_or_told_to_be_unfinished(
+    model: sm.Model, tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=f"sensorium resume {tmp_path}"):
+        sm.load(tmp_path)
+    model.save(tmp_path / "model")
+    assert sm.load(tmp_path).fingerprint == model.fingerprint
+    with pytest.raises(ArtifactError, match=r"run\.json cannot be loaded: it is a file"):
+        sm.load(tmp_path / "run.json")

@@ -80,7 +80,7 @@ def compare_run(folder: str | Path, *, quiet: bool = False) -> Comparison:
     folder = Path(folder)
     record = read_record(folder)
     parts = parts_of(folder, record)
-    model = load(folder / "model")
+    model = load(folder)
     return compare(model, parts.train, parts.valid, parts.test, plan=record.plan, quiet=quiet)
 
 
@@ -126,7 +126,8 @@ def compare(
     shelves = [model.shelf(tables[0], extractors=views), *map(model.shelf, tables[1:])]
     entries: dict[Subset, tuple[str, ...]] = {(name,): columns for name, columns in able.items()}
     if len(parts) > 2:
-        pair = best_pair(model, shelves[1], parts, seed=plan.seed)
+        chosen = shelves[1] if len(shelves[1]) else shelves[0]
+        pair = best_pair(model, chosen, parts, seed=plan.seed)
         entries[pair] = tuple(column for name in pair for column in parts[name])
     rivals: dict[Subset, _Rival] = {}
     for number, (names, columns) in enumerate(entries.items(), 1):

@@ -9,6 +9,7 @@ import pytest
 import sensorium as sm
 from mixed_table import Mixed
 from sensorium import encoders, fusion
+from sensorium.auto.parts import Ways, split_parts
 from sensorium.core.errors import PlanError, SchemaError, TableError
 
 FAST = {"epochs": 2, "quiet": True, "out": None, "minutes": 0.2}
@@ -107,3 +108,31 @@ def test_an_input_that_no_training_row_has_is_left_out_and_said() -> None:
     nothing = [{**row, "price": None} for row in rows]
     with pytest.raises(TableError, match="no training row has any of the inputs 'price', 'note'"):
         sm.fit(nothing, "big", kinds=kinds, epochs=1, out=None, quiet=True)
+
+
+def test_what_is_fitted_is_judged_searched_and_told_from_the_same_sources(
+    mixed: Mixed, tmp_path: Path
+) -> None:
+    run = sm.fit(mixed.csv, "mood", inputs=["photo", "price"], **FAST)  # type: ignore[arg-type]
+    table, rows = sm.read(mixed.csv), [{"price": 3.0, "mood": "glad"}] * 4
+    assert sm.evaluate(run.model, str(mixed.csv)).verdict == sm.evaluate(run.model, table).verdict
+    assert sm.evaluate(run.model, rows, train=mixed.csv).rows == 4
+    assert sm.infer(mixed.csv, targets="mood").schema == sm.infer(table, targets="mood").schema
+    index = sm.Index.of(run.model, mixed.csv, out=tmp_path / "index")
+    assert len(index) == len(table)
+    index.add(mixed.csv)
+    assert len(index) == 2 * len(table)
+
+
+def test_a_run_shows_itself_in_one_line(mixed: Mixed) -> None:
+    run = sm.fit(mixed.csv, "mood", inputs=["price"], **FAST)  # type: ignore[arg-type]
+    assert run.report is not None
+    assert repr(run).startswith("<Run, 2 epochs, ")
+    assert repr(run).endswith(f" s: {run.report.verdict}>")
+
+
+def test_a_day_in_words_holds_the_latest_rows_out() -> None:
+    days = [f"{1 + i % 28:02}.{1 + i // 28:02}.2024" for i in range(112)]
+    rows = [{**row, "day": day} for row, day in zip(numbers(112), days, strict=True)]
+    parts = split_parts(sm.read(rows), sm.Schema(inputs={"x": sm.Number()}), Ways(time="day"))
+    assert parts.test.row_ids == tuple(range(101, 112))

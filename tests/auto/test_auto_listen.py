@@ -1,5 +1,6 @@
 """Long recordings written down by a model that knows three tones, with the time of each."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -236,12 +237,21 @@ def test_rows_too_long_for_the_model_are_answered_in_windows(policy: str, tmp_pa
     ]  # fmt: skip
     bad = [*rows, {"clip": b"no sound"}]
     if policy == "error":
-        with pytest.raises(TableError, match="1 damaged cells") as raised:
+        with pytest.raises(TableError, match="1 damaged cell:") as raised:
             listen.answers_of(model, bad)
         assert [fault.row for fault in raised.value.faults] == [4]
     else:
         last = listen.answers_of(model, bad)[-1]
         assert [fault.column for fault in last.faults] == ["clip"]
+
+
+def test_what_is_no_row_is_named_all_at_once(hearer: Model) -> None:
+    rows: list[Any] = [{"clip": spoken(["hi"])[0]}, 3, ["clip"]]
+    unchecked = inspect.unwrap(listen.answers_of)  # as it is in use, where no types are checked
+    with pytest.raises(TableError, match="2 rows cannot be answered") as raised:
+        unchecked(hearer, rows)
+    assert [fault.row for fault in raised.value.faults] == [1, 2]
+    assert "row 2: not a dict but of type list" in str(raised.value)
 
 
 def test_other_tasks_are_answered_as_they_are() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 import sensorium as sm
-from sensorium.auto.parts import Ways, find_split_column, split_parts
+from sensorium.auto.parts import Ways, find_split_column, has_few_groups, split_parts
 from sensorium.core.errors import TableError
 
 SCHEMA = sm.Schema(inputs={"x": sm.Number()}, targets={"y": sm.Category()})
@@ -24,6 +24,15 @@ def test_at_random_in_proportion() -> None:
     again = split_parts(table(), SCHEMA, Ways())
     assert parts.test.row_ids == again.test.row_ids
     assert parts.test.row_ids != split_parts(table(), SCHEMA, Ways(seed=1)).test.row_ids
+
+
+def test_a_rare_class_or_a_row_without_its_class_leaves_the_others_in_proportion() -> None:
+    kinds = [*["a"] * 60, *["b"] * 30, *["rare"] * 9, None]
+    parts = split_parts(table(y=list(kinds)), SCHEMA, Ways())
+    for part, size in ((parts.valid, 10), (parts.test, 10)):
+        assert abs(part.cells("y").count("a") - 0.6 * size) <= 1
+        assert abs(part.cells("y").count("b") - 0.3 * size) <= 1
+    assert "rare" in parts.train.cells("y")
 
 
 def test_a_split_column_is_found_and_obeyed() -> None:
@@ -61,6 +70,27 @@ def test_groups_are_never_split_apart() -> None:
     assert not people[0] & people[1]
     assert not people[0] & people[2]
     assert not people[1] & people[2]
+
+
+def test_of_few_groups_none_is_spared() -> None:
+    people = [f"p{i % 8}" for i in range(100)]
+    rows, ways = table(who=list(people)), Ways(group="who")
+    assert has_few_groups(rows, SCHEMA, ways)
+    assert not has_few_groups(rows, SCHEMA, Ways()), "no groups"
+    assert not has_few_groups(table(who=[str(i % 21) for i in range(100)]), SCHEMA, ways), "many"
+    numbers = sm.Schema(inputs=SCHEMA.inputs, targets={"y": sm.Number()})
+    tags = sm.Schema(inputs=SCHEMA.inputs, targets={"y": sm.Category(many=True)})
+    assert not has_few_groups(rows, numbers, ways)
+    assert not has_few_groups(rows, tags, ways), "thresholds are chosen on spared rows"
+    parts = split_parts(rows, SCHEMA, ways, spare=False)
+    assert (len(parts.train) + len(parts.test), len(parts.valid)) == (100, 0)
+    assert not set(parts.train.cells("who")) & set(parts.test.cells("who"))
+    assert "few groups: none is spared" in parts.how
+    parts = split_parts(rows, SCHEMA, ways, None, table(20), spare=False)
+    assert [len(t) for t in (parts.train, parts.valid, parts.test)] == [100, 0, 20]
+    named = table(who=people, part=["train"] * 80 + ["test"] * 20)
+    parts = split_parts(named, SCHEMA, ways, spare=False)
+    assert [len(t) for t in (parts.train, parts.valid, parts.test)] == [80, 0, 20]
 
 
 def test_the_latest_rows_are_held_out() -> None:

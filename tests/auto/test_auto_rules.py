@@ -5,6 +5,7 @@ import pytest
 import sensorium as sm
 from sensorium.auto.choose import choose
 from sensorium.core.schema import Field
+from sensorium.fusion import Concat, Temporal
 
 MOOD = {"mood": sm.Category()}
 PHOTO, CLIP, PULSE = sm.Image(), sm.Audio(), sm.Series(max_steps=512)
@@ -25,7 +26,7 @@ def chosen(
         (600, {"photo": PHOTO, "name": LETTERS}, "Late"),
         (600, {"photo": PHOTO, "price": sm.Number()}, "Gated"),
         (600, {"a": sm.Series(max_steps=20), "b": sm.Series(max_steps=20)}, "Gated"),
-        (600, {"a": PULSE, "b": PULSE}, "Late"),
+        (600, {"a": PULSE, "b": PULSE}, "Temporal"),
         (2_000, {"photo": PHOTO, "name": WORDS}, "Concat"),
         (9_000, {"photo": PHOTO, "name": WORDS}, "LowRankBilinear"),
         (9_000, {"price": sm.Number(), "name": WORDS}, "Concat"),
@@ -68,6 +69,26 @@ def test_few_short_signals_get_hardly_more_than_their_means() -> None:
     many = choose(sm.Schema(inputs={"a": sm.Series(max_steps=20)}, targets=MOOD), 6_000)
     found = [type(choice.encoders["a"]).__name__ for choice in (few, many)]
     assert found == ["SeriesMoments", "SeriesCNN"]
+
+
+def test_few_signals_are_read_as_one() -> None:
+    long, short = sm.Series(max_steps=500), sm.Series(max_steps=20)
+    both = choose(sm.Schema({"turn": long, "push": long}, MOOD), 600)
+    assert [type(part).__name__ for part in both.encoders.values()] == ["Stem", "Stem"]
+    assert isinstance(both.fusion, Temporal)
+    assert both.plan.modality_dropout == 0, "each is read alone in every step"
+    assert [reason.split(":")[0] for reason in both.reasons[:3]] == ["turn", "push", "fusion"]
+    apart = {
+        "one": choose(sm.Schema({"turn": long}, MOOD), 600),
+        "short": choose(sm.Schema({"turn": long, "push": short}, MOOD), 600),
+        "many": choose(sm.Schema({"turn": long, "push": long}, MOOD), 6_000),
+        "numbers": choose(sm.Schema({"turn": long, "push": long}, {"t": sm.Number()}), 600),
+    }
+    for why, found in apart.items():
+        assert not isinstance(found.fusion, Temporal), why
+        assert "Stem" not in str(found.reasons), why
+    own = choose(sm.Schema({"turn": long, "push": long}, MOOD), 600, fusion=Concat(32))
+    assert {type(part).__name__ for part in own.encoders.values()} == {"SeriesCNN"}
 
 
 def test_few_pictures_are_described_where_classes_are_told_apart() -> None:

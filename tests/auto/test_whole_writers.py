@@ -14,6 +14,7 @@ import sensorium as sm
 from sensorium.core.errors import PartError
 from sensorium.encoders.towers import llava
 from sensorium.encoders.towers.source import loaded
+from sensorium.tasks.writer import writers_of
 from sensorium.train.weights import learned
 from tiny_models import RATE
 
@@ -182,6 +183,46 @@ def test_a_question_for_all_rows_is_a_prompt(tiny: Tiny) -> None:
     assert model.predict({"photo": ROWS[0]["photo"]}) == asked
 
 
+PROMPT = "quiet {asked} loud"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_question_stands_in_the_prompt_of_a_page(tiny: Tiny, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny("donut"), tmp_path / "donut")
+    tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    whole = transformers.VisionEncoderDecoderModel.from_pretrained(folder)
+    model = sm.pretrained(
+        str(folder), image="photo", question="asked", prompt=PROMPT, max_tokens=LONG
+    )
+    assert model.task.targets == ("answer",)
+    ours = [one for (one,) in model.write(*ROWS)]
+    for row, one in enumerate(ours):
+        ids = tokens.encode(PROMPT.format(asked=QUESTIONS[row])).ids
+        found = whole.generate(
+            pixel_values=pixels(8)[[row]], decoder_input_ids=torch.tensor([ids]),
+            max_new_tokens=LONG, do_sample=False, num_beams=1, output_logits=True,
+            return_dict_in_generate=True,
+        )  # fmt: skip
+        chosen = found.sequences[0, len(ids) :]
+        chances = torch.cat(found.logits).softmax(1).gather(1, chosen[:, None])
+        assert one.text == tokens.decode(chosen.tolist())
+        assert one.chance == pytest.approx(float(chances.prod()), rel=1e-3)
+        ((alone,),) = model.write(ROWS[row])
+        assert (alone.text, alone.chance) == (one.text, pytest.approx(one.chance, rel=1e-4))
+    assert len({one.chance for one in ours}) == len(ROWS)
+    model.save(tmp_path / "model")
+    shutil.rmtree(folder)
+    assert sm.load(tmp_path / "model").predict(*ROWS, {}) == model.predict(*ROWS, {})
+
+
+def test_a_question_without_a_place_in_the_prompt_is_refused(tiny: Tiny) -> None:
+    for prompt in ("", "lovely {other}"):
+        with pytest.raises(PartError, match=r"say where: prompt=.*\{asked\}"):
+            sm.pretrained(str(tiny("donut")), image="photo", question="asked", prompt=prompt)
+    with pytest.raises(PartError, match="repeats 'other', which is no input"):
+        sm.pretrained(str(tiny("donut")), image="photo", prompt="lovely {other}")
+
+
 def test_what_cannot_be_a_model_that_writes_is_said(tiny: Tiny) -> None:
     with pytest.raises(PartError) as error:
         sm.pretrained(str(tiny("blip")), text="caption")
@@ -205,6 +246,28 @@ def test_whisper_needs_no_language(tiny: Tiny) -> None:
     tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
     told = [tokens.decode(row.tolist(), skip_special_tokens=True) for row in found]
     assert model.predict(*ROWS) == told
+
+
+def test_telling_the_language_costs_training_no_look_at_the_sound(tiny: Tiny) -> None:
+    folder = tiny("whisper-writing")
+    rows = [row | {"said": "lovely place"} for row in ROWS]
+    looks: list[int] = []
+
+    def noted(*_: Any) -> None:
+        looks.append(1)
+
+    for language in ("", "en"):
+        model = sm.pretrained(
+            str(folder), audio="clip", target="said", max_tokens=LONG, lora=2, language=language
+        ).train()
+        network = writers_of(model.task)["said"].decoder.network
+        layers = network.model.decoder.layers
+        for layer in layers:
+            layer.encoder_attn.k_proj.register_forward_hook(noted)
+        batch = model.prep(rows)
+        model.task.loss(model(batch), batch)["said"].backward()
+        assert len(looks) == len(layers)
+        looks.clear()
 
 
 @pytest.mark.parametrize(("language", "score"), [("en", "wer"), ("zh", "cer")])

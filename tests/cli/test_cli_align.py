@@ -10,6 +10,7 @@ import pyarrow.csv
 import pytest
 from typer.testing import CliRunner
 
+import sensorium as sm
 from sensorium.cli.main import app
 
 
@@ -62,11 +63,11 @@ def test_a_pretrained_encoder_is_named_by_its_folder(
 ) -> None:
     pytest.importorskip("transformers")
     found = typed(
-        "fit", mixed.csv, "--target", "mood", "--inputs", "review,price",
+        "fit", mixed.csv, "--target", "mood", "--inputs", "review", "--inputs", "price",
         "--encoder", f"review={tiny('bert')}", "--epochs", 1, "--out", tmp_path / "run", "--quiet",
     )  # fmt: skip
     assert found.exit_code == 0, found.output
-    assert (tmp_path / "run" / "model" / "sensorium.json").is_file()
+    assert set(sm.load(tmp_path / "run").schema.inputs) == {"review", "price"}
 
 
 @pytest.mark.parametrize(

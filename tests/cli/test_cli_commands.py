@@ -12,7 +12,13 @@ import sensorium
 from mixed_table import Mixed
 from sensorium.cli.main import app, main
 from sensorium.config import load_plan
-from sensorium.core.errors import PartError, PlanError, SchemaError, TableError
+from sensorium.core.errors import (
+    ArtifactError,
+    PartError,
+    PlanError,
+    SchemaError,
+    TableError,
+)
 
 FAST = ["--epochs", "2", "--minutes", "0.2", "--quiet", "--seed", "1"]
 INPUTS = ["--inputs", "photo,clip,review,price"]
@@ -85,6 +91,50 @@ def test_evaluate_scores_with_a_column_taken_away(
                 "--out", str(tmp_path / "r"))  # fmt: skip
     assert "accuracy" in words
     assert (tmp_path / "r" / "report.html").is_file()
+
+
+def test_evaluate_tells_what_the_figures_do_not(
+    fitted: tuple[Path, str], mixed_faulty: Mixed
+) -> None:
+    words = run("evaluate", str(fitted[0]), str(mixed_faulty.csv))
+    assert "38 of the table's rows were learned from: the figures flatter the model." in words
+    assert f"{len(mixed_faulty.damaged)} damaged cells" in words
+    rows = list(sensorium.read(mixed_faulty.csv))
+    rows[1]["mood"], rows[2]["mood"] = None, "wholly new"
+    other = mixed_faulty.csv.with_name("other.jsonl")
+    other.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = run("evaluate", str(fitted[0]), str(other))
+    assert "1 row without a value of mood was not judged." in words
+    assert "1 row of a class of mood that training never met: no answer is right." in words
+    assert "were learned from" not in words
+
+
+def test_a_run_is_not_written_over_and_that_is_told_at_once(
+    fitted: tuple[Path, str], mixed: Mixed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensorium.auto.begin.read", lambda _: pytest.fail("the table is read"))
+    for out, told in ((fitted[0], "holds a fit already.* sensorium resume "),
+                      (mixed.csv, "that is a file; name a folder")):  # fmt: skip
+        with pytest.raises(ArtifactError, match=told):
+            run("fit", str(mixed.csv), "-t", "mood", *FAST, "--out", str(out))
+
+
+def test_a_folder_that_cannot_be_made_is_named(mixed: Mixed) -> None:
+    out = mixed.csv / "runs"
+    with pytest.raises(ArtifactError, match=r"the folder .* cannot be made: Not a directory"):
+        run("fit", str(mixed.csv), "-t", "mood", *INPUTS, *FAST, "--out", str(out))
+
+
+def test_predict_says_what_it_wrote_and_a_search_that_it_found_nothing(
+    fitted: tuple[Path, str], mixed_faulty: Mixed, tmp_path: Path
+) -> None:
+    out = tmp_path / "answers.csv"
+    words = run("predict", str(fitted[0]), str(mixed_faulty.csv), "--out", str(out))
+    rows = len({row for row, column in mixed_faulty.damaged if column in INPUTS[1]})
+    assert f"48 rows in {out}, {rows} of them with damaged cells" in words
+    index = str(tmp_path / "index")
+    run("index", str(fitted[0]), str(mixed_faulty.csv), "--out", index)
+    assert run("search", index, "zzzz").strip() == "no row is found"
 
 
 def test_resume_goes_on_with_a_run(fitted: tuple[Path, str], tmp_path: Path) -> None:
@@ -206,6 +256,15 @@ def test_a_users_fault_ends_in_one_message_and_code_2(
         (["inspect", "nowhere.csv"], TableError, r"nowhere\.csv"),
         (["fit", "{csv}", "-t", "mood", "--kind", "price"], SchemaError, "NAME=KIND"),
         (["fit", "{csv}", "-t", "mood", "--kind", "price=numbr"], SchemaError, "'number'"),
+        (
+            ["fit", "{csv}", "-t", "x", "--kind", "a", "--kind", "b=sound"],
+            SchemaError,
+            "NAME=KIND(.|\n)*did you mean 'audio'",
+        ),
+        (["fit", "{csv}", "-t", "mood", "--inputs", "mood"], SchemaError, "'mood': the target"),
+        (["fit", "{csv}", "-t", "mood", "--time", "review"], TableError, "'review' holds no dates"),
+        (["fit", "https://x.org/a.csv", "-t", "x"], TableError, "download it"),
+        (["fit", "--plan", "nowhere.toml"], PlanError, "there is no plan nowhere.toml"),
     ],
 )
 def test_faults_are_named(

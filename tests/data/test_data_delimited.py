@@ -55,7 +55,26 @@ def test_quotes_commas_and_newlines_inside_cells(file):
 @pytest.mark.parametrize(("mark", "name"), [(";", "t.csv"), ("\t", "t.csv"), ("\t", "t.tsv"),
                                             ("|", "t.txt")])  # fmt: skip
 def test_delimiters_are_told_by_the_header(file, mark, name):
-    assert read(file(f"a{mark}b\n1,5{mark}x\n", name)).cells("a") == ["1,5"]
+    assert read(file(f"a{mark}b\nu,v{mark}x\n", name)).cells("a") == ["u,v"]
+
+
+def test_a_comma_in_a_name_or_a_number_divides_nothing(file):
+    table = read(file('"said, ""aloud""";b\n1,5;"x;y"\n2;z\n'))
+    assert table.columns == ('said, "aloud"', "b")
+    assert table[0] == {'said, "aloud"': 1.5, "b": "x;y"}
+    assert read(file("a,b|c\n1,2|3\n4,5|6\n")).columns == ("a", "b|c"), "commas win where they can"
+    with pytest.raises(TableError, match="line 3: 1 column, the header has 2"):
+        read(file("a,b\n1,2\n3\n"))
+
+
+def test_between_semicolons_a_comma_is_the_decimal_mark(file):
+    table = read(file("a;b;c;d\n-1,5;0,125;1.234,50;1,2,3\n2;NA;999;4\n"))
+    assert table.cells("a") == [-1.5, 2]
+    assert table.cells("b") == [0.125, None]
+    assert table.cells("c") == [1234.5, 999]
+    assert table.cells("d") == ["1,2,3", "4"]
+    assert read(file("a;b\n+491701;x\n+491702;y\n")).cells("a") == ["+491701", "+491702"]
+    assert read(file('a,b\n"1,5",x\n')).cells("a") == ["1,5"]
 
 
 def test_lists_written_as_json(file):

@@ -72,7 +72,7 @@ def test_duplicates_across_and_without_parts():
     parts = {"train": np.arange(80), "test": np.arange(80, 100)}
     found = leaks.of_duplicates("photo", groups, parts)
     assert [leak.found for leak in found] == [
-        "5 of 20 test rows have a near-duplicate in train"
+        "test rows with a near-duplicate in train: 5 of 20"
     ]  # fmt: skip
     assert "10 of 100 rows" in leaks.of_duplicates("photo", groups, None)[0].found
     groups[90:95] = -1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.core.errors import TableError
-from sensorium.core.schema import Number, Schema
+from sensorium.core.schema import Date, Number, Schema
 from sensorium.data import read
 from sensorium.data.split import at_random, by_groups, sizes, strata, stratified
 
@@ -102,10 +102,40 @@ def test_by_time_the_latest_rows_come_last():
     days = [datetime(2024, 1, 1) + timedelta(days=(7 * i) % 20) for i in range(20)]
     train, test = table(t=days, n=list(range(20))).split(0.75, 0.25, time="t")
     assert max(train.cells("t")) < min(test.cells("t"))
-    with pytest.raises(TableError, match="no time in 1 rows, the first is row 1"):
+    with pytest.raises(TableError, match="no time in 1 row, the first is row 1"):
         table(t=[1, None, 2, 3]).split(0.5, 0.5, time="t")
-    with pytest.raises(TableError, match="cannot be put in order"):
+    with pytest.raises(TableError, match="holds no dates to put rows in order by, such as 'a'"):
         table(t=[1, "a", 2, 3]).split(0.5, 0.5, time="t")
+    with pytest.raises(TableError, match="cannot be put in order"):
+        table(t=[1, datetime(2024, 1, 1), 2, 3]).split(0.5, 0.5, time="t")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y", "%d %B %Y", "%Y-%m-%d", "%d-%m-%Y"])
+def test_dates_in_words_are_put_in_order_of_time_not_of_letters(form):
+    days = [datetime(2023, 12, 20) + timedelta(days=(7 * i) % 40) for i in range(40)]
+    whole = table(t=[day.strftime(form) for day in days])
+    train, test = whole.split(0.75, 0.25, time="t")
+    read = [[datetime.strptime(cell, form) for cell in part.cells("t")] for part in (train, test)]
+    assert max(read[0]) < min(read[1])
+    forms = {"%Y-%m-%d": "", "%d %B %Y": "%d %B %Y"}
+    if form in forms:
+        schema = Schema(inputs={"t": Date(form=forms[form])})
+        assert whole.with_schema(schema).split(0.75, 0.25, time="t")[1].row_ids == test.row_ids
+
+
+def test_times_that_are_no_dates_are_named():
+    with pytest.raises(TableError, match=r"no dates .* such as 'dog'"):
+        table(t=["dog", "cat"] * 10).split(0.5, 0.5, time="t")
+    days = [f"{day:02}.01.2024" for day in range(1, 31)]
+    with pytest.raises(
+        TableError, match=r"no date of the form %d.%m.%Y in:\n  - row 3: '31.31.2024'"
+    ):
+        table(t=[*days[:3], "31.31.2024", *days[3:]]).split(0.5, 0.5, time="t")
+    with pytest.raises(TableError, match="no time in 1 row, the first is row 1"):
+        table(t=["2024-01-01", " ", "2024-01-02"]).split(0.5, 0.5, time="t")
+    zones = ["2024-01-01T23:30-05:00", "2024-01-02T00:30+01:00"]
+    early, late = table(t=zones).split(0.5, 0.5, time="t")
+    assert (early.row_ids, late.row_ids) == ((1,), (0,))
 
 
 def test_by_a_column_with_its_synonyms():
@@ -113,7 +143,7 @@ def test_by_a_column_with_its_synonyms():
     train, valid, test = whole.split(by="s")
     assert (train.cells("n"), valid.cells("n"), test.cells("n")) == ([0, 3], [1, 4], [2])
     assert len(table(s=["train", "test"]).split(by="s")) == 2
-    with pytest.raises(TableError, match="'extra' in 1 rows"):
+    with pytest.raises(TableError, match=r"'extra' in 1 row$"):
         table(s=["train", "extra"]).split(by="s")
 
 

@@ -79,7 +79,7 @@ def test_a_schema_names_all_columns_that_the_table_lacks(table):
 
 
 def test_columns_of_different_lengths_are_refused():
-    with pytest.raises(TableError, match=r"(?s)'a' has 2 rows.*'b' has 1 rows"):
+    with pytest.raises(TableError, match=r"(?s)'a' has 2 rows.*'b' has 1 row"):
         Table({"a": [1, 2], "b": [1]})
 
 
@@ -118,3 +118,8 @@ def _rechunked(column):
         return list(column)
     whole = column.combine_chunks()
     return pa.chunked_array([whole.slice(0, 100), whole.slice(100)])
+
+
+def test_a_column_asked_for_like_a_row_is_told_where_it_is():
+    with pytest.raises(TableError, match=r"table\.cells\('a'\)"):
+        read([{"a": 1}])["a"]

@@ -130,7 +130,7 @@ def test_a_byte_order_mark_is_no_word(tmp_path: Path) -> None:
     [
         ("\\data\\", "data", r"line 1: expected \\data\\, found 'data'"),
         ("ngram 2=3", "ngram 3=3", "line 3: expected the count of 2-grams"),
-        ("ngram 2=3", "ngram 2=4", "line 16: 4 2-grams were announced, 3 are there"),
+        ("ngram 2=3", "ngram 2=4", "line 16: 4 2-grams announced, 3 there"),
         ("-0.7\ta", "many\ta", "line 8: expected numbers around the words, found 'many"),
         ("-0.7\ta", "0.7\ta", "line 8: expected the logarithm of a probability"),
         ("-0.4\ta b", "-0.4\ta", "line 13: expected a number, 2 word"),

@@ -147,6 +147,13 @@ def test_whisper_tells_the_language_of_each_row(tiny: Tiny) -> None:
     for row, language in enumerate(found):
         (one,) = write(named[language], memory[[row]], mask[[row]], Sampling(max_tokens=8))
         assert one[0].ids == drafts[row][0].ids
+    ids = torch.randint(4, 18, (12, 5), generator=torch.Generator().manual_seed(2))
+    read = torch.cat([torch.tensor([decoder.begin] * 12), ids], 1)
+    scores = decoder(memory, mask, read)
+    for row, language in enumerate(found):
+        own = torch.cat([begins[[row]], ids[[row]]], 1)
+        alone = named[language](memory[[row]], mask[[row]], own)
+        torch.testing.assert_close(scores[[row]], alone)
     again = EncoderDecoder(str(folder))
     again.restore(json.loads(json.dumps(decoder.state())))
     assert again.suited(Text()) == decoder.suited(Text())

@@ -119,8 +119,8 @@ def test_long_signals_are_halved_where_short_ones_are_dilated(
     length: int, sizes: list[int], dilations: list[int]
 ) -> None:
     encoder = ready(SeriesCNN(width=4, depth=3), Layout("series", length=length))
-    assert encoder.sizes == sizes
-    assert [block.first.dilation[0] for block in encoder.blocks] == dilations
+    assert list(encoder.trunk.sizes) == sizes
+    assert [block.first.dilation[0] for block in encoder.trunk.blocks] == dilations
 
 
 def test_each_block_of_a_signal_network_looks_twice_as_far() -> None:
@@ -130,7 +130,7 @@ def test_each_block_of_a_signal_network_looks_twice_as_far() -> None:
     values = torch.ones(1, 60, 1, requires_grad=True)
     there = torch.ones(1, 60, dtype=torch.bool)
     x = encoder.stem(values.transpose(1, 2))
-    for block in encoder.blocks:
+    for block in encoder.trunk.blocks:
         x = block(x, there)
     x[0, :, 30].sum().backward()
     assert values.grad is not None

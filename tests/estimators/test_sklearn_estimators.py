@@ -112,7 +112,7 @@ def test_damaged_cells_are_named(make_mixed: Callable[..., Any]) -> None:
     with pytest.warns(UserWarning, match=rf"row {row}, column 'photo', file .*photo{row}"):
         model.fit(table, moods)
     assert [(fault.row, fault.column) for fault in model.ledger_] == [(row, "photo")]
-    with pytest.warns(UserWarning, match="1 damaged cells were taken as absent"):
+    with pytest.warns(UserWarning, match="1 damaged cell taken as absent"):
         assert len(model.predict(table)) == 24
     strict = clone(model).set_params(damaged="error")
     with pytest.raises(TableError, match=f"row {row}, column 'photo'"):
@@ -137,7 +137,7 @@ def test_a_wide_array_is_one_vector_a_row() -> None:
     assert model.n_features_in_ == 100
     assert model.score(X, y) >= 0.9
     X[7, 3] = np.nan
-    with pytest.raises(TableError, match="1 of 90 rows have NaN"):
+    with pytest.raises(TableError, match="NaN in 1 of 90 rows"):
         model.fit(X, y)
 
 

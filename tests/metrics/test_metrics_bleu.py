@@ -113,7 +113,7 @@ def test_rows_without_references_are_refused():
         bleu_counts(["a", "b"], [["a"], []])
     with pytest.raises(SensoriumError, match="references of row 0 are 'a'"):
         bleu_counts(["a"], ["a"])
-    with pytest.raises(SensoriumError, match="2 candidates but 1 rows"):
+    with pytest.raises(SensoriumError, match="candidates: 2, rows of references: 1"):
         bleu_counts(["a", "b"], [["a"]])
 
 

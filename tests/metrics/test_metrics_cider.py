@@ -65,7 +65,7 @@ def test_no_rows():
     assert ciders([], []).tolist() == []
     with pytest.raises(SensoriumError, match="no references to learn"):
         Cider.fit([])
-    with pytest.raises(SensoriumError, match="1 candidates but 0"):
+    with pytest.raises(SensoriumError, match="candidates: 1, rows of references: 0"):
         ciders([["a"]], [])
 
 

@@ -105,5 +105,5 @@ def test_many_draws_at_once_are_the_draws_one_by_one():
 
 
 def test_sides_of_different_length_are_refused():
-    with pytest.raises(SensoriumError, match="1 rows of spans answered but 0"):
+    with pytest.raises(SensoriumError, match="rows of spans answered: 1, rows of true spans: 0"):
         span_counts([[]], [])

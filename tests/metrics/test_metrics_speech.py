@@ -96,7 +96,7 @@ def test_texts_are_written_as_they_are_heard(text, heard):
 
 
 def test_sides_of_different_length_are_refused():
-    with pytest.raises(SensoriumError, match="2 truths but 1 answers"):
+    with pytest.raises(SensoriumError, match="truths: 2, answers: 1"):
         hear(["a", "b"], ["a"])
 
 

@@ -112,6 +112,22 @@ def test_a_window_is_one_stretch_of_at_least_two_fifths() -> None:
     assert torch.equal(found.values.bool(), found.mask.unsqueeze(2).expand(-1, -1, 2))
 
 
+def test_the_same_stretch_is_seen_in_every_signal() -> None:
+    def signal(steps: int) -> Column:
+        real = torch.ones(8, steps, dtype=torch.bool)
+        return Column(torch.ones(8, steps, 1), real, real[:, 0])
+
+    columns = {"turn": signal(50), "push": signal(50), "fast": signal(500)}
+    batch = Batch(columns, tuple(range(8)))
+    found = augmented(batch, dict.fromkeys(columns, "series"), ["jitter", "window"], draws())
+    turn, push, fast = (found.columns[name].mask for name in columns)
+    assert torch.equal(turn, push)
+    assert not torch.equal(found.columns["turn"].values, found.columns["push"].values)
+    for few, many in ((turn, fast), (turn.flip(1), fast.flip(1))):
+        assert (few.int().argmax(1) / 50 - many.int().argmax(1) / 500).abs().max() <= 0.02
+    assert len(set(turn.sum(1).tolist())) > 4
+
+
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_a_seed_fixes_everything(name: str, batch: Batch) -> None:
     column = next(c for c, kind in KINDS.items() if kind == AUGMENTATIONS[name][0])

@@ -169,14 +169,14 @@ def test_series_are_standardised_by_channel(tmp_path: Path) -> None:
 def test_a_series_or_vector_of_another_shape_is_damaged_only_after_fitting() -> None:
     series = SeriesStep(Series()).fit([np.ones((3, 2), np.float32)] * 2)
     assert series.read([1, 2, 3]).shape == (3, 1)
-    with pytest.raises(CellError, match="1 channels, the training rows have 2"):
+    with pytest.raises(CellError, match="1 channel, the training rows have 2"):
         series.check(series.read([1, 2, 3]))
     vector = VectorStep(Vector())
     clean = [vector.read(cell) for cell in ([1, 2], [3, 5], [9])]
     vector.fit(clean)
     assert vector.layout.channels == 2
     np.testing.assert_allclose(vector(clean[:2]).values, [[-1, -1], [1, 1]], atol=1e-6)
-    with pytest.raises(CellError, match="a vector of 1 numbers, the training rows have 2"):
+    with pytest.raises(CellError, match="a vector of 1 number, the training rows have 2"):
         vector.check(clean[2])
 
 

@@ -176,7 +176,7 @@ def test_rows_are_added_updated_and_deleted(
     index.add(named.slice(40, 44))
     assert len(index) == 44
     assert keys(index.search(words="zebra", top=1)) == ["r42"]
-    with pytest.raises(TableError, match=r"(?s)1 of the rows .* in the index already.*'r43'"):
+    with pytest.raises(TableError, match=r"(?s)the index has 1 row of these already .*'r43'"):
         index.add(named.slice(43, 48))
     assert len(index) == 44, "all or none"
     index.update(sm.read([dict(rows[0], review="wholly new words", price=777.0), rows[47]]))
@@ -272,7 +272,7 @@ def test_rows_whose_vectors_are_no_numbers_are_refused_by_their_number(
         return there, vectors
 
     monkeypatch.setattr(index_module, "embedded", sick)
-    with pytest.raises(TableError, match="2 rows no vector of finite numbers: rows 1, 3; look"):
+    with pytest.raises(TableError, match="no vector of finite numbers for 2 rows: 1, 3; look"):
         index.add(table.slice(0, 5))
     assert len(index) == 48
 

@@ -9,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sensorium import search
 from sensorium.core.errors import ArtifactError
 from sensorium.search import glance
 from sensorium.search import vectors as vectors_module
@@ -197,3 +198,9 @@ def test_a_vector_of_nothing_stays_nothing() -> None:
         [0, 0],
         pytest.approx([0.6, 0.8]),
     ]
+
+
+def test_the_alias_of_several_vectors_is_defined_once() -> None:
+    room = Path(search.__file__).parent
+    lines = [line for file in room.glob("*.py") for line in file.read_text("utf-8").splitlines()]
+    assert len([line for line in lines if line.startswith("Matrix = ")]) == 1

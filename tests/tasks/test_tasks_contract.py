@@ -84,7 +84,7 @@ def test_it_is_rebuilt_from_its_description(name):
         (lambda: Regress("price", huber=-1), "huber"),
         (Several, "at least one task"),
         (lambda: Several(Classify("a"), Tag("a")), "'a' belongs to more than one task"),
-        (lambda: Several(Classify("a"), weights=(1, 2)), "1 tasks need 1 weights, found 2"),
+        (lambda: Several(Classify("a"), weights=(1, 2)), "a weight a task: 1 task, 2 weights"),
         (lambda: Several(Classify("a"), weights=(-1,)), "weight 0 must be at least 0"),
     ],
 )

@@ -108,7 +108,9 @@ def reward_of(task: Answer, seen: Fused, batch: Batch) -> float:
     """Give the expected reward by drawing many texts of the first row."""
     writer = task.body
     assert isinstance(writer, Writer)
-    drafts = writer.write(seen, Sampling(temperature=1.0, candidates=400, max_tokens=3))[0]
+    drafts = writer.write(Features(seen), Sampling(temperature=1.0, candidates=400, max_tokens=3))[
+        0
+    ]
     texts = [writer.head.tokens.text(draft.ids) for draft in drafts]
     return float(np.mean([text == "b" for text in texts]))
 
@@ -206,12 +208,12 @@ def test_candidates_and_prefixes_of_a_writer() -> None:
     task = writing(step)
     writer = task.body
     assert isinstance(writer, Writer)
-    rows = writer.write(fused(2), Sampling(beams=3, candidates=3))
+    rows = writer.write(Features(fused(2)), Sampling(beams=3, candidates=3))
     assert [len(row) for row in rows] == [3, 3]
     for row in rows:
         scores = [draft.score() for draft in row]
         assert scores == sorted(scores, reverse=True)
-    for row in writer.write(fused(2), prefix="ab"):
+    for row in writer.write(Features(fused(2)), prefix="ab"):
         assert len(row) == 1
     found = writer.attention(fused(1), rows[0][0].ids)
     assert found is not None

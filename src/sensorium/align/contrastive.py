@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sensorium.align.cosine import logits
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError
 
 
@@ -26,7 +27,8 @@ def diagonal(left: Tensor, right: Tensor) -> Bool[Tensor, " left right"]:
         PartError: the sides have different numbers of rows.
     """
     if len(left) != len(right):
-        msg = f"{len(left)} lefts and {len(right)} rights are no pairs; give `positives`"
+        sides = f"{counted(len(left), 'left')} and {counted(len(right), 'right')}"
+        msg = f"{sides} are no pairs; give `positives`"
         raise PartError(msg)
     return torch.eye(len(left), dtype=torch.bool, device=left.device)
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sensorium.align.dtw import Path
+from sensorium.core.counted import counted
 
 INK = "#2b323b"
 MAIN = "#2c8caf"
@@ -68,7 +69,7 @@ def plot_path(
         bar = figure.colorbar(image, ax=axes, label="cost", shrink=0.8)
         bar.outline.set_visible(False)
         axes.set_title(
-            f"total {path.cost:.4g} over {len(path.left)} steps", fontsize=10, loc="left"
+            f"total {path.cost:.4g} over {counted(len(path.left), 'step')}", fontsize=10, loc="left"
         )
         figure.savefig(file, format="png", dpi=144, metadata={"Software": None})
     return file.getvalue()

@@ -10,10 +10,10 @@ from sensorium.auto.aligned import paired
 from sensorium.auto.choose import Choice, choose, width_of
 from sensorium.auto.finish import finish
 from sensorium.auto.giants import Quality, starters
-from sensorium.auto.parts import Parts, Ways, split_parts
+from sensorium.auto.parts import Parts, Ways, has_few_groups, split_parts
 from sensorium.auto.record import START, Record, command_line
 from sensorium.auto.worded import kinds_for, worded
-from sensorium.core.errors import PlanError, TableError
+from sensorium.core.errors import ArtifactError, PlanError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
 from sensorium.data import Table, infer, read
@@ -63,7 +63,8 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         inputs: the columns to learn from; None takes all that can be used.
         kinds: fields for columns whose inferred kind is wrong, by name.
         schema: inputs and targets in full; then nothing is inferred.
-        valid: a table of rows to choose by; None takes a tenth of the source.
+        valid: a table of rows to choose by; None takes a tenth of the source, or none where
+            rows of one ``group`` stay together and there are 20 groups or fewer.
         test: a table of rows to be judged on; None takes a tenth of the source.
         split: a column that names the parts (train, valid, test); "" ignores one that does.
         group: a column whose equal values stay in one part (a customer, a speaker).
@@ -87,9 +88,11 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
 
     Errors:
         TableError, SchemaError, PlanError, TrainingError: see each.
+        ArtifactError: ``out`` holds a fit already, or cannot be made.
     """
     targets = _targets(target, task, schema)
     aligned = task.columns if task else ()
+    folder = _folder(out, targets or aligned)
     pairs = paired(read(source), aligned, group or (schema.group if schema else None))
     given = kinds if schema is None else schema.fields
     if schema is None:
@@ -101,12 +104,11 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
             schema = _without_trend(schema, time)
     words = worded(schema, task, pairs.table, given)
     schema, task = words.schema, words.task
-    others = (
-        None if extra is None else exploded(read(extra), pairs.lists).with_schema(schema)
-        for extra in (valid, test)
-    )
+    others = (_beside(extra, pairs.lists, schema) for extra in (valid, test))
     ways = Ways(split, pairs.group or words.group, time, seed)
-    parts = split_parts(pairs.table.with_schema(schema), schema, ways, *others)
+    rows = pairs.table.with_schema(schema)
+    spare = task is not None or plan is not None or not has_few_groups(rows, schema, ways)
+    parts = split_parts(rows, schema, ways, *others, spare=spare)
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
     encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
@@ -123,7 +125,12 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         tuple(map(_path, (source, valid, test))), parts.fingerprints, choice.plan, reasons,
         command_line(), parts.how, ways, pairs.lists,
     )  # fmt: skip
-    return _run(choice, parts, record, _folder(out, targets or aligned), damaged, quiet=quiet)
+    return _run(choice, parts, record, folder, damaged, quiet=quiet)
+
+
+def _beside(source: Any, lists: Sequence[str], schema: Schema) -> Table | None:
+    """Read a table of rows to choose by, or to be judged on, if there is one."""
+    return None if source is None else exploded(read(source), lists).with_schema(schema)
 
 
 def _path(source: Any) -> str | None:
@@ -152,7 +159,7 @@ def _run(
         seed=record.ways.seed,
     )
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         model.save(folder / START)
         record.write(folder, parts)
     return finish(model, parts, record, folder, resume=False, quiet=quiet)
@@ -224,9 +231,31 @@ def _folder(out: str | Path | None, targets: Sequence[str]) -> Path | None:
     if out is None:
         return None
     if out != "auto":
-        return Path(out)
+        return _vacant(Path(out))
     stem = re.sub(r"[^\w-]+", "-", "-".join(targets)).strip("-") or "run"
     number = 1
     while Path("runs", f"{stem}-{number}").exists():
         number += 1
     return Path("runs", f"{stem}-{number}")
+
+
+def _vacant(folder: Path) -> Path:
+    """Refuse a folder in which a fit lies, before any work is done for it."""
+    if folder.exists() and not folder.is_dir():
+        msg = f"the run cannot be written to {folder}: that is a file; name a folder"
+        raise ArtifactError(msg)
+    if (folder / START).exists():
+        msg = (
+            f"{folder} holds a fit already, which is not written over; name another folder, or go "
+            f"on with that one: sensorium resume {folder}"
+        )
+        raise ArtifactError(msg)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"the folder {folder} cannot be made: {error.strerror}; name another (--out FOLDER)"
+        raise ArtifactError(msg) from error

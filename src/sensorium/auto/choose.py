@@ -11,19 +11,21 @@ from sensorium.auto.rules import (
     aligned_plan,
     encoder_for,
     fusion_for,
+    is_of_signals,
     is_on_features,
     is_tuned,
     mean_fusion,
     on_features,
     on_tuned,
     plan_for,
+    signals_together,
     task_for,
     written_plan,
 )
 from sensorium.core.describe import represent
 from sensorium.core.schema import Schema, Text
 from sensorium.encoders import Encoder
-from sensorium.fusion import Fusion
+from sensorium.fusion import Fusion, Temporal
 from sensorium.tasks import Task
 from sensorium.train import Plan
 
@@ -79,13 +81,15 @@ def choose(
     reasons: list[str] = []
     encoders = dict(encoders or {})
     width = width_of(task, encoders, fusion)
+    if fusion is None and not encoders and is_of_signals(schema, rows):
+        encoders, fusion, reasons = signals_together(schema, width)
     for name, field in schema.inputs.items():
         if name not in encoders:
             encoders[name], why = encoder_for(field, schema, rows, width, task)
             reasons.append(f"{name}: {represent(encoders[name])}, {why}")
     schema = _suited(schema, encoders)
-    frozen = [name for name, part in encoders.items() if is_on_features(part)]
     if fusion is None:
+        frozen = any(map(is_on_features, encoders.values()))
         written = task is not None and Text in task.wanted.values()
         plain = frozen or written if len(schema.inputs) == 1 else task is not None and task.columns
         fusion, why = mean_fusion(width) if plain else fusion_for(schema, rows, width)
@@ -94,16 +98,32 @@ def choose(
         task, why = task_for(schema, rows)
         reasons.append(f"task: {why}")
     if plan is None:
-        written = Text in task.wanted.values()
-        make = aligned_plan if task.columns else written_plan if written else plan_for
-        plan, why = make(schema, rows, minutes, seed)
-        if frozen and not task.columns and not written:
-            plan, why = on_features(plan, schema, frozen, rows)
-        tuned = [name for name, part in encoders.items() if is_tuned(part)]
-        if tuned and not task.columns:
-            plan, why = on_tuned(plan, schema, tuned, rows)
+        plan, why = _planned(schema, rows, task, encoders, fusion, minutes, seed)
         reasons.append(f"plan: {why}")
     return Choice(schema, encoders, fusion, task, plan, tuple(reasons))
+
+
+def _planned(
+    schema: Schema,
+    rows: int,
+    task: Task,
+    encoders: Mapping[str, Encoder],
+    fusion: Fusion,
+    minutes: float,
+    seed: int,
+) -> tuple[Plan, str]:
+    written = Text in task.wanted.values()
+    make = aligned_plan if task.columns else written_plan if written else plan_for
+    plan, why = make(schema, rows, minutes, seed)
+    frozen = [name for name, part in encoders.items() if is_on_features(part)]
+    if frozen and not task.columns and not written:
+        plan, why = on_features(plan, schema, frozen, rows)
+    tuned = [name for name, part in encoders.items() if is_tuned(part)]
+    if tuned and not task.columns:
+        plan, why = on_tuned(plan, schema, tuned, rows)
+    if isinstance(fusion, Temporal) and len(schema.inputs) == 2:  # each is read alone anyway
+        plan = replace(plan, modality_dropout=0.0)
+    return plan, why
 
 
 def width_of(

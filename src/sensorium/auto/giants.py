@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Literal, get_args
 
+from sensorium.core.counted import counted
 from sensorium.core.describe import represent
 from sensorium.core.errors import PlanError
 from sensorium.core.schema import Field, Image, Schema, Spans, Text
@@ -35,7 +36,7 @@ def starter_for(
     if name not in available_starters():
         return None
     freed, pace = FREED[field.kind] if quality == "best" else (0, None)
-    how = f"its last {freed} blocks trained on" if freed else "frozen"
+    how = f"its last {counted(freed, 'block')} trained on" if freed else "frozen"
     part = Pretrained(name, width=width, pool=pool, unfreeze_last=freed, pace=pace, dropout=dropout)
     return part, f"pretrained, {how}"
 

@@ -15,6 +15,7 @@ from sensorium.data.headers import sound
 from sensorium.media.windows import LONGEST, Window, windows
 from sensorium.metrics.chinese import has_chinese
 from sensorium.model import Answer, Model, Row
+from sensorium.model.answers import check_rows
 from sensorium.tasks import Transcribe
 from sensorium.tasks.listener import Listener, listeners_of
 from sensorium.tasks.timing import Word, timed
@@ -77,6 +78,7 @@ def answers_of(model: Model, rows: Sequence[Row]) -> list[Answer]:
     Errors:
         TableError: as for ``model.answers``; that a recording is long is no damage.
     """
+    check_rows(rows)
     sounds = [name for name, field in model.schema.inputs.items() if isinstance(field, Audio)]
     if not isinstance(model.task, Transcribe) or sounds != list(model.names):
         return model.answers(rows)

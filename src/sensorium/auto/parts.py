@@ -1,14 +1,20 @@
 """Which rows to learn from, to choose by, and to be judged on."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from sensorium.core.errors import TableError
-from sensorium.core.schema import Category, Flag, Schema
+from sensorium.core.schema import Category, Field, Flag, Schema
 from sensorium.data import Table
+from sensorium.data.sample import is_missing
 from sensorium.data.split import COLUMNS
 
 TRAIN_WORDS = {"train", "training"}
+FEW_GROUPS = 20
+"""Of so few people, homes or machines none is spared to choose by."""
+WHOLE = "few groups: none is spared to choose by, and the last weights are kept"
+ROWS_PER_CLASS = 5
+"""With fewer rows a class the classes are not kept in proportion: each has one row to learn from,
+and too few would be left for the other parts to be like the table."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,27 @@ def find_split_column(table: Table, schema: Schema) -> str | None:
     return None
 
 
+def has_few_groups(table: Table, schema: Schema, ways: Ways) -> bool:
+    """Tell whether classes are learned from so few groups of rows that each of them is needed.
+
+    A tenth of the rows would be one group or two: their score would tell of these alone, and the
+    model would know as many less. (Numbers and many classes a row are left as they are: what is
+    chosen for them, such as thresholds, is more than the epoch.)
+    """
+    group = ways.group or schema.group
+    if not group or ways.time or not all(map(_is_one_class, schema.targets.values())):
+        return False
+    return len(set(map(str, table.cells(group)))) <= FEW_GROUPS
+
+
 def split_parts(
-    table: Table, schema: Schema, ways: Ways, valid: Table | None = None, test: Table | None = None
+    table: Table,
+    schema: Schema,
+    ways: Ways,
+    valid: Table | None = None,
+    test: Table | None = None,
+    *,
+    spare: bool = True,
 ) -> Parts:
     """Split a table by what was asked, what it says itself, or at random.
 
@@ -69,23 +94,33 @@ def split_parts(
         ways: how to split.
         valid: rows to choose by, if they lie in a table of their own.
         test: rows to be judged on, likewise.
+        spare: keep some rows to choose by where none are named; else that part is empty.
     """
     by = find_split_column(table, schema) if ways.by is None else ways.by
     if valid is None and test is None and by:
-        return _named(table, schema, ways, by)
+        return _named(table, schema, ways, by, spare=spare)
     if valid is not None and test is not None:
         return Parts(table, valid, test, "validation and test tables were given")
     if valid is not None:
         train, tested = _shared(table, schema, ways, 0.9, 0.1)
         return Parts(train, valid, tested, f"a tenth of the rows tests, {_how(ways)}")
     if test is not None:
-        train, chosen = _shared(table, schema, ways, 0.9, 0.1)
-        return Parts(train, chosen, test, f"a tenth of the rows validates, {_how(ways)}")
+        train, chosen = _spared(table, schema, ways, spare=spare)
+        how = f"a tenth of the rows validates, {_how(ways)}" if spare else WHOLE
+        return Parts(train, chosen, test, how)
+    if not spare:
+        train, tested = _shared(table, schema, ways, 0.9, 0.1)
+        return Parts(train, table.take([]), tested, f"a tenth tests, {_how(ways)}; {WHOLE}")
     train, chosen, tested = _shared(table, schema, ways, 0.8, 0.1, 0.1)
     return Parts(train, chosen, tested, f"80 / 10 / 10 % of the rows, {_how(ways)}")
 
 
-def _named(table: Table, schema: Schema, ways: Ways, by: str) -> Parts:
+def _spared(table: Table, schema: Schema, ways: Ways, *, spare: bool) -> tuple[Table, ...]:
+    """Take a tenth of the rows to choose by, or none."""
+    return _shared(table, schema, ways, 0.9, 0.1) if spare else (table, table.take([]))
+
+
+def _named(table: Table, schema: Schema, ways: Ways, by: str, *, spare: bool) -> Parts:
     train, *others = table.split(by=by)
     how = f"by the column {by!r}"
     if len(others) == 2:
@@ -93,9 +128,11 @@ def _named(table: Table, schema: Schema, ways: Ways, by: str) -> Parts:
     if len(others) != 1:
         msg = f"the column {by!r} names {1 + len(others)} part(s); it must tell train from test"
         raise TableError(msg)
-    kept, taken = _shared(train, schema, ways, 0.9, 0.1)
     if any(str(word).lower().startswith("te") for word in others[0].cells(by)):
-        return Parts(kept, taken, others[0], f"{how}; a tenth of train validates")
+        kept, taken = _spared(train, schema, ways, spare=spare)
+        rest = "a tenth of train validates" if spare else WHOLE
+        return Parts(kept, taken, others[0], f"{how}; {rest}")
+    kept, taken = _shared(train, schema, ways, 0.9, 0.1)
     return Parts(kept, others[0], taken, f"{how}; a tenth of train tests")
 
 
@@ -110,11 +147,18 @@ def _shared(table: Table, schema: Schema, ways: Ways, *shares: float) -> tuple[T
 
 
 def _stratum(table: Table, schema: Schema) -> str | None:
+    """Name the target whose classes keep their proportions; rows without it are no class."""
     for name, field in schema.targets.items():
         single = isinstance(field, Flag) or (isinstance(field, Category) and not field.many)
-        if single and min(Counter(map(str, table.cells(name))).values(), default=0) >= 10:
-            return name
+        if single:
+            known = [str(cell) for cell in table.cells(name) if not is_missing(cell)]
+            if len(known) >= ROWS_PER_CLASS * len(set(known)) > 0:
+                return name
     return None
+
+
+def _is_one_class(field: Field) -> bool:
+    return isinstance(field, Flag) or (isinstance(field, Category) and not field.many)
 
 
 def _how(ways: Ways) -> str:

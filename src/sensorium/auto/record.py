@@ -110,6 +110,20 @@ def parts_of(folder: Path, record: Record, source: Any = None) -> Parts:
     return parts
 
 
+def learned_from(folder: Path, table: str | Path) -> int:
+    """Count the rows of a table's file that a fit learned from; 0 where no fit lies in a folder.
+
+    Errors:
+        ArtifactError: run.json is not readable.
+    """
+    if not (folder / FILE).is_file() or not (folder / ROWS).is_file():
+        return 0
+    if read_record(folder).sources[0] != str(Path(table).absolute()):
+        return 0
+    with np.load(folder / ROWS, allow_pickle=False) as rows:
+        return len(rows["train"])
+
+
 def command_line() -> str:
     """Give what was typed, or "" inside another program."""
     name = Path(sys.argv[0]).name

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from sensorium.core.describe import represent
 from sensorium.core.errors import SchemaError
 from sensorium.core.schema import (
     Category,
@@ -31,11 +32,12 @@ from sensorium.encoders import (
     SeriesMoments,
     Spectrogram,
     Speech,
+    Stem,
     TextCNN,
     TextLSTM,
     Vectors,
 )
-from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear, Mean
+from sensorium.fusion import Concat, Fusion, Gated, Late, LowRankBilinear, Mean, Temporal
 from sensorium.preprocess import AUGMENTATIONS
 from sensorium.tasks import Classify, Regress, Several, Tag, Task, Transcribe
 from sensorium.train import Plan
@@ -141,6 +143,24 @@ def _is_of_classes(schema: Schema) -> bool:
 
 def _is_long(field: Field) -> bool:
     return isinstance(field, Series) and field.max_steps > SHORT
+
+
+def is_of_signals(schema: Schema, rows: int) -> bool:
+    """Tell whether a table of few rows has several long signals, and nothing else, of classes."""
+    fields = schema.inputs.values()
+    signals = len(fields) > 1 and all(map(_is_long, fields))
+    return signals and rows < FEW and _is_of_classes(schema)
+
+
+def signals_together(schema: Schema, width: int) -> tuple[dict[str, Encoder], Fusion, list[str]]:
+    """Choose parts that read several signals as one, with a reason for each."""
+    encoders: dict[str, Encoder] = {name: Stem(width=width) for name in schema.inputs}
+    reasons = [
+        f"{name}: {represent(part)}, one convolution, for the signals go on together"
+        for name, part in encoders.items()
+    ]
+    why = "signals of the same time: one network reads their channels side by side"
+    return encoders, Temporal(width=width), [*reasons, f"fusion: Temporal, {why}"]
 
 
 def _is_many_sounds(schema: Schema, rows: int) -> bool:
@@ -253,7 +273,7 @@ def plan_for(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan
         mixup=0.2 if _is_many_sounds(schema, rows) else 0.0,
         seed=seed,
     )
-    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
+    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} min"
 
 
 def _augment(schema: Schema, rows: int) -> tuple[str, ...]:
@@ -298,7 +318,7 @@ def on_tuned(plan: Plan, schema: Schema, tuned: Sequence[str], rows: int) -> tup
     plan = replace(plan, epochs=min(plan.epochs, TUNED), rows_per_step=32, augment=augment)
     return plan, (
         f"up to {plan.epochs} epochs of {rows:,} rows, {plan.rows_per_step} at a time, in "
-        f"{plan.minutes:g} minutes; part of {' and '.join(tuned)} was pretrained"
+        f"{plan.minutes:g} min; part of {' and '.join(tuned)} was pretrained"
     )
 
 
@@ -313,7 +333,7 @@ def on_features(plan: Plan, schema: Schema, frozen: Sequence[str], rows: int) ->
         plan = replace(plan, epochs=epochs)
     return plan, (
         f"up to {plan.epochs} epochs of {rows:,} rows, {plan.rows_per_step} at a time, in "
-        f"{plan.minutes:g} minutes; pretrained features are made once"
+        f"{plan.minutes:g} min; pretrained features are made once"
     )
 
 
@@ -330,7 +350,7 @@ def aligned_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[
         modality_dropout=0.0,
         seed=seed,
     )
-    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
+    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} min"
 
 
 def written_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[Plan, str]:
@@ -350,4 +370,4 @@ def written_plan(schema: Schema, rows: int, minutes: float, seed: int) -> tuple[
         seed=seed,
     )
     step = plan.rows_per_step
-    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} minutes"
+    return plan, f"up to {epochs} epochs of {rows:,} rows, {step} at a time, in {minutes:g} min"

@@ -45,8 +45,9 @@ def pretrained(
 
     Models of two sides (CLIP, SigLIP, CLAP) become ``Align``: they embed, search and tell classes
     by their names at once. Those that write become what they do: Whisper ``Transcribe``, BLIP and
-    TrOCR and Donut ``Caption``, LLaVA ``Answer``, T5 and BART ``Describe``. All can be evaluated,
-    tuned with ``train``, and saved, after which the source is not needed again.
+    TrOCR and Donut ``Caption``, LLaVA ``Answer``, T5 and BART ``Describe``; BLIP and Donut that are
+    asked a question ``Answer`` too. All can be evaluated, tuned with ``train``, and saved, after
+    which the source is not needed again.
 
     Args:
         source: a folder of one of these, or a hub id.
@@ -54,7 +55,8 @@ def pretrained(
         unfreeze_last: blocks that training may change, of each side, or of what reads in models
             that write; ``"all"`` frees these whole. 0 is none.
         lora: the rank of adapters beside both sides, or beside what writes; 0 is none.
-        prompt: of models that write, words with which it begins, or a question for all rows.
+        prompt: of models that write, words with which it begins, or a question for all rows; of
+            Donut and its kin, a column's name in braces stands for each row's own question.
         language: of Whisper, what is spoken: ``"en"``, ``"zh"``; "" lets it tell, row by row.
         max_tokens: of models that write, the most tokens; 0 takes all that it can.
         columns: the column of each kind: ``pretrained(folder, image="photo", text="caption")``, or

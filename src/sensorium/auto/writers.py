@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sensorium.core.errors import PartError, all_at_once
 from sensorium.core.schema import Audio, Field, Image, Schema, Text
 from sensorium.decoders import Decoder, EncoderDecoder, LanguageModel, Sampling
+from sensorium.decoders.prompt import columns_of
 from sensorium.encoders import Encoder, Pretrained
 from sensorium.encoders.towers import open_tower
 from sensorium.encoders.towers.blip import answers
@@ -89,6 +90,8 @@ WRITING: dict[str, Writing] = {
 """Families that write, by ``model_type``."""
 ANSWERING = Writing(("image", "question"), _answer, target="answer", needed=2)
 """BLIP that answers questions."""
+PROMPTED = Writing(("image", "question"), _answer, target="answer", needed=2)
+"""Donut and its kin, where a question stands in the prompt."""
 
 
 def writer(
@@ -106,7 +109,13 @@ def writer(
         PartError: the kinds are not those that it reads.
     """
     way = ANSWERING if answers(config) else WRITING[str(config["model_type"])]
+    if config["model_type"] == "vision-encoder-decoder" and "question" in columns:
+        way = PROMPTED
     _demand_kinds(folder, way, columns)
+    if way is PROMPTED and columns["question"] not in columns_of(wishes.prompt):
+        place = f"<s_docvqa><s_question>{{{columns['question']}}}</s_question><s_answer>"
+        msg = f"{folder} reads a question in its prompt; say where: prompt={place!r}"
+        raise PartError(msg)
     with loaded_once():
         return _model(folder, way, columns, wishes)
 
@@ -120,9 +129,13 @@ def _model(folder: Path, way: Writing, columns: Mapping[str, str], wishes: Wishe
         name: Pretrained(
             str(folder), first.features, pool="full", project=False, unfreeze_last=wishes.unfreeze
         )
-        for name in used.values()
+        for kind, name in used.items()
+        if way is not PROMPTED or kind != "question"
     }
-    fields = {name: encoders[name].suited(FIELDS[kind]) for kind, name in used.items()}
+    fields = {
+        name: encoders[name].suited(FIELDS[kind]) if name in encoders else FIELDS[kind]
+        for kind, name in used.items()
+    }
     words = decoder.suited(Text(max_tokens=wishes.max_tokens or 100_000))
     steps = {name: step_for(field).fit([]) for name, field in fields.items()}
     written = target_step_for(words).fit([])

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import ArtifactError
 from sensorium.core.version import __version__
 from sensorium.encoders.towers.starter import available_starters
@@ -67,7 +68,8 @@ def _threads() -> Finding:
     advice = ""
     if cores and threads > cores:
         advice = f"more threads than cores: set OMP_NUM_THREADS={cores} or Plan(threads={cores})"
-    return Finding("threads", f"{threads} on {cores} cores", advice)
+    told = f"{threads} on {counted(cores, 'core')}" if cores else str(threads)
+    return Finding("threads", told, advice)
 
 
 def _matrix_units() -> str:
@@ -118,8 +120,8 @@ def signs(run: Path) -> list[Finding]:
     found = [finding for check in checks for finding in check(history)]
     last = history[-1]
     score = "" if last.get("score") is None else f", score {last['score']:.4f}"
-    return [Finding("history", f"{len(history)} epochs, loss {last['loss']:.4f}{score}"), *(
-        found or [Finding("signs", "nothing looks sick")])]  # fmt: skip
+    told = f"{counted(len(history), 'epoch')}, loss {last['loss']:.4f}{score}"
+    return [Finding("history", told), *(found or [Finding("signs", "nothing looks sick")])]
 
 
 History = Sequence[Mapping[str, Any]]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from sensorium.cli.options import CacheGb, table_of
+from sensorium.core.counted import counted
 
 if TYPE_CHECKING:
     from sensorium.core.faults import Ledger
@@ -43,7 +44,6 @@ def index(
     cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Embed the rows of a table and keep vectors, words and cells, to be searched."""
-    from sensorium.cli.folders import model_in
     from sensorium.core.errors import PlanError
     from sensorium.core.faults import Ledger
     from sensorium.model import load
@@ -53,7 +53,7 @@ def index(
         raise PlanError(
             "--update keeps the column, key, store and way of the index: leave them out"
         )
-    loaded = load(model_in(model))
+    loaded = load(model)
     rows, ledger = table_of(table, loaded), Ledger()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
@@ -77,11 +77,12 @@ def index(
 def _tell(index: "Index", ledger: "Ledger") -> None:
     shown = Console(highlight=False)
     if len(ledger):
-        shown.print(f"{len(ledger)} damaged cells:", style="yellow")
+        shown.print(f"{counted(len(ledger), 'damaged cell')}:", style="yellow")
         shown.print(ledger.message(5), markup=False)
         if isinstance(index.folder, Path):
             ledger.write(index.folder / "ledger.jsonl")
     way = "every vector is compared"
     if index.recall is not None:
         way = f"searched approximately: {index.recall:.1%} of the ten nearest are found"
-    shown.print(f"{len(index):,} rows in {index.folder}; {way}", markup=False, soft_wrap=True)
+    told = f"{counted(len(index), 'row')} in {index.folder}; {way}"
+    shown.print(told, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sensorium.core.errors import PlanError, SchemaError, nearest
+from sensorium.core.errors import PlanError, SchemaError, all_at_once, nearest
 from sensorium.core.schema import FIELDS, Field
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ Kinds = Annotated[
     typer.Option("--kind", help="Override a column's kind: NAME=text, NAME=image, ... Repeatable."),
 ]
 Inputs = Annotated[
-    str | None, typer.Option(help="Columns to learn from, joined by commas. Default: all.")
+    list[str] | None,
+    typer.Option(help="Columns to learn from, joined by commas or one a flag. Default: all."),
 ]
 
 Encoders = Annotated[
@@ -39,6 +40,13 @@ TaskName = Annotated[
 ]
 WORDED = ("answer", "caption", "command", "describe", "extract", "keywords", "transcribe")
 """Tasks that end in words, by the name of their class."""
+MEANT = {
+    "sound": "audio", "voice": "audio", "picture": "image", "photo": "image", "words": "text",
+    "string": "text", "str": "text", "float": "number", "int": "number", "integer": "number",
+    "numeric": "number", "class": "category", "label": "category", "tags": "category",
+    "bool": "flag", "boolean": "flag", "time": "date", "datetime": "date", "signal": "series",
+}  # fmt: skip
+"""What others call the kinds."""
 Quality = Annotated[
     str | None,
     typer.Option(help="fast: from these rows alone; good, best: on pretrained encoders."),
@@ -121,34 +129,44 @@ def parsed_kinds(pairs: list[str] | None) -> dict[str, Field]:
         SchemaError: a flag without "=", or an unknown kind.
     """
     known = {name.lower(): field for name, field in FIELDS.items()}
-    fields = {}
+    fields, faults = {}, []
     for pair in pairs or []:
         name, sign, kind = pair.rpartition("=")
+        said = kind.lower()
         if not sign:
-            msg = f"--kind {pair!r}: write NAME=KIND, such as --kind price=number"
-            raise SchemaError(msg)
-        if kind.lower() not in known:
-            msg = f"--kind {pair!r}: there is no kind {kind!r}{nearest(kind, known)}"
-            raise SchemaError(msg)
-        fields[name] = known[kind.lower()]()
+            faults.append(f"--kind {pair!r}: write NAME=KIND, such as --kind price=number")
+        elif said not in known:
+            near = f" (did you mean {MEANT[said]!r}?)" if said in MEANT else nearest(said, known)
+            faults.append(f"--kind {pair!r}: there is no kind {kind!r}{near}")
+        else:
+            fields[name] = known[said]()
+    if faults:
+        raise SchemaError(all_at_once("These kinds cannot be:", faults))
     return fields
 
 
-def names(joined: str | None) -> list[str] | None:
-    """Split names joined by commas."""
-    return None if joined is None else [name.strip() for name in joined.split(",") if name.strip()]
+def names(flags: list[str] | None) -> list[str] | None:
+    """Split names joined by commas, of one flag or several."""
+    if flags is None:
+        return None
+    return [name.strip() for flag in flags for name in flag.split(",") if name.strip()]
 
 
 def write_table(rows: list[dict[str, Any]], file: Path | None) -> None:
-    """Write rows as CSV, JSON lines or Parquet by suffix; CSV to the screen when there is none."""
+    """Write rows as CSV, JSON lines or Parquet by suffix; CSV to the screen when there is none.
+
+    The columns are those of all rows, not of the first alone; the status stands last.
+    """
     import pyarrow as pa
 
     from sensorium.data import write
 
+    columns = sorted({name: None for row in rows for name in row}, key=lambda n: n == "status")
+    table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns})
     if file is None:
-        typer.echo(write.to_text(pa.Table.from_pylist(rows)), nl=False)
+        typer.echo(write.to_text(table), nl=False)
     else:
-        write.to_file(pa.Table.from_pylist(rows), file)
+        write.to_file(table, file)
 
 
 def table_of(source: str, model: Any) -> "Table":

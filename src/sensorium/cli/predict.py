@@ -1,11 +1,14 @@
 """``sensorium predict``: answers for the rows of a table, each with its status."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sensorium.cli.options import CacheGb, names, table_of, write_table
+from sensorium.core.counted import counted
+from sensorium.core.schema import Spans
 
 
 def predict(
@@ -20,8 +23,10 @@ def predict(
         bool, typer.Option(help="Add a column of probability a class; of a recording, each word.")
     ] = False,
     classes: Annotated[
-        str | None,
-        typer.Option(help="Names joined by commas: an aligned model tells them by their words."),
+        list[str] | None,
+        typer.Option(
+            help="Names joined by commas or one a flag: an aligned model tells them by their words."
+        ),
     ] = None,
     column: Annotated[
         str | None, typer.Option(help="With --classes: the column whose cells are told apart.")
@@ -37,11 +42,10 @@ def predict(
 ) -> None:
     """Answer every row; beside each answer stands which of its cells were absent or damaged."""
     from sensorium.auto.listen import answers_of, is_recording, transcribe
-    from sensorium.cli.folders import model_in
     from sensorium.model import load
     from sensorium.search import ZeroShot
 
-    loaded = load(model_in(model))
+    loaded = load(model)
     if is_recording(table):
         return write_table(_said(transcribe(loaded, table), loaded.task, words=scores), out)
     rows = table_of(table, loaded)
@@ -51,13 +55,16 @@ def predict(
         told = ZeroShot(loaded, column, names(classes) or (), by=by, templates=template or ["{}"])
         return write_table(_told(told, rows, scores=scores), out)
     answers = answers_of(loaded, list(rows))
-    return write_table(
-        [
-            _line(number, answer, _names(loaded.task), scores=scores)
-            for number, answer in zip(rows.row_ids, answers, strict=True)
-        ],
-        out,
-    )
+    lines = [
+        _line(number, answer, loaded, scores=scores)
+        for number, answer in zip(rows.row_ids, answers, strict=True)
+    ]
+    write_table(lines, out)
+    if out is not None:
+        spoilt = sum(bool(answer.faults) for answer in answers)
+        damaged = f", {spoilt:,} of them with damaged cells" if spoilt else ""
+        typer.echo(f"{counted(len(lines), 'row')} in {out}{damaged}")
+    return None
 
 
 def _said(transcript: Any, task: Any, *, words: bool) -> list[dict[str, Any]]:
@@ -89,15 +96,46 @@ def _told(told: Any, table: Any, *, scores: bool) -> list[dict[str, Any]]:
     return lines
 
 
-def _line(number: int, answer: Any, targets: tuple[str, ...], *, scores: bool) -> dict[str, Any]:
-    values = answer.value if isinstance(answer.value, dict) else {targets[0]: answer.value}
+def _line(number: int, answer: Any, model: Any, *, scores: bool) -> dict[str, Any]:
+    targets = _names(model.task)
+    values = _by_target(answer.value, targets, model.task)
     line: dict[str, Any] = {"row": number}
     for target in targets:
-        value = values.get(target) if values else None
-        line[target] = "|".join(value) if isinstance(value, list) else value
+        value = values.get(target)
+        line[target] = _cell(value, model.schema.targets.get(target))
         chances = answer.scores.get(target, {})
         if chances:
             line[f"{target} confidence"] = max(chances.values())
         if scores:
             line |= {f"{target}={name}": chance for name, chance in chances.items()}
+            line |= _ranks(target, value)
     return {**line, "status": answer.status}
+
+
+def _by_target(value: Any, targets: tuple[str, ...], task: Any) -> dict[str, Any]:
+    """Give an answer's value by target; a command's stand under the names of its parts."""
+    if isinstance(value, dict) and isinstance(getattr(task, "intent", None), str):
+        slots = value["slots"]
+        named = {task.slots: slots} if isinstance(task.slots, str) else slots
+        return {**named, task.intent: value["intent"]}
+    return value if isinstance(value, dict) else {targets[0]: value}
+
+
+def _cell(value: Any, field: Any) -> Any:
+    """Lay a value out as tables write it: names joined by a bar, slots as JSON, spans as a list."""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    if _is_ranked(value):
+        value = [found["keyword"] for found in value]
+    return "|".join(value) if isinstance(value, list) and not isinstance(field, Spans) else value
+
+
+def _is_ranked(value: Any) -> bool:
+    """Tell keywords with their scores from spans and tags."""
+    return isinstance(value, list) and bool(value) and "keyword" in value[0]
+
+
+def _ranks(target: str, value: Any) -> dict[str, Any]:
+    if not _is_ranked(value):
+        return {}
+    return {f"{target} scores": [round(found["score"], 4) for found in value]}

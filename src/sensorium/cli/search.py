@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sensorium.cli.options import CacheGb, write_table
+from sensorium.core.counted import counted
 from sensorium.core.errors import PlanError
 
 
@@ -44,11 +45,13 @@ def search(
         return
     cells = _cells(like)
     hits = found.search(cells, words=words, where=where, top=top)
+    if not hits:
+        typer.echo("no row is found", err=True)
     if sheet is not None:
         asked = [*([words] if words else []), *(like or []), *([where] if where else [])]
         sheet.parent.mkdir(parents=True, exist_ok=True)
         sheet.write_text(found.sheet(hits, ", ".join(asked)), encoding="utf-8")
-        typer.echo(f"{len(hits)} rows in {sheet}")
+        typer.echo(f"{counted(len(hits), 'row')} in {sheet}")
     if sheet is None or out is not None:
         write_table(_lines(hits), out)
 

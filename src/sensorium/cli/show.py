@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from sensorium.core.counted import counted
+
 if TYPE_CHECKING:
+    from sensorium.core.faults import Ledger
     from sensorium.train import Run
 
 
@@ -13,9 +16,15 @@ def show_run(run: "Run") -> None:
     console = Console(highlight=False)
     if run.report is not None:
         console.print(run.report.summary(), markup=False)
-    if len(run.ledger):
-        console.print(f"\n{len(run.ledger)} damaged cells:", style="yellow")
-        console.print(run.ledger.message(5), markup=False)
+    show_damaged(run.ledger)
     if run.folder:
         console.print(f"\nreport  {run.folder / 'report.html'}", markup=False, soft_wrap=True)
         console.print(f"model   {run.folder / 'model'}", markup=False, soft_wrap=True)
+
+
+def show_damaged(ledger: "Ledger") -> None:
+    """Print how many cells are damaged, and the first few, a line each."""
+    if len(ledger):
+        console = Console(highlight=False)
+        console.print(f"\n{counted(len(ledger), 'damaged cell')}:", style="yellow")
+        console.print(ledger.message(5), markup=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sensorium.config.values import Checked, check_call, check_part
+from sensorium.core.counted import counted
 from sensorium.core.errors import PlanError, all_at_once, nearest
 from sensorium.core.schema import FIELDS, Field
 from sensorium.decoders import DECODERS
@@ -130,6 +131,9 @@ def load_plan(file: str | Path, parts: Mapping[str, type] | None = None) -> Conf
             section, key, what was found and what was expected.
     """
     file = Path(file)
+    if not file.is_file():
+        msg = f"there is no plan {file}; `sensorium plan RUN --out {file}` writes that of a fit"
+        raise PlanError(msg)
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -153,7 +157,7 @@ def parse_plan(
     found = [*unknown, *(fault for one in checked.values() for fault in one.faults)]
     found += _misfits({section: one.value for section, one in checked.items()})
     if found:
-        count = "1 fault" if len(found) == 1 else f"{len(found)} faults"
+        count = counted(len(found), "fault")
         raise PlanError(all_at_once(f"{name} has {count}:", found))
     return Config(**{section: one.value for section, one in checked.items()}, folder=folder)
 

@@ -137,6 +137,7 @@ class Fused:
         decide: late fusion only: (decisions of each part, their presence, ``"scores"`` for logits
             or ``"values"`` for numbers) -> the joint decision.
         lengths: how many of the last ``tokens`` are each column's own, in their order.
+        lone: whether rows of one column only are answered from that column's own vector.
     """
 
     pooled: Float[Tensor, " batch width"]
@@ -146,14 +147,19 @@ class Fused:
     present: Mapping[str, Bool[Tensor, " batch"]] = field(default_factory=dict)
     decide: Decide | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
+    lone: bool = False
 
     def own(self, name: str) -> Encoded:
         """Give the tokens of one column, after all met."""
+        part = self.place(name)
+        return Encoded(self.tokens[:, part], self.mask[:, part], self.present[name])
+
+    def place(self, name: str) -> slice:
+        """Tell where the tokens of one column stand."""
         before = self.tokens.shape[1] - sum(self.lengths.values())
         for column, length in self.lengths.items():
             if column == name:
-                part = slice(before, before + length)
-                return Encoded(self.tokens[:, part], self.mask[:, part], self.present[name])
+                return slice(before, before + length)
             before += length
         raise KeyError(name)
 

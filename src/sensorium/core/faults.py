@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 RowId = int | str
 
@@ -68,3 +69,13 @@ class Ledger:
         """Write the ledger as JSON lines, one fault a line."""
         text = "".join(json.dumps(asdict(fault), ensure_ascii=False) + "\n" for fault in self)
         file.write_text(text, encoding="utf-8")
+
+
+def no_rows(rows: Iterable[Any]) -> Ledger:
+    """Note whatever is no mapping of cells by column, by its place among the rows."""
+    ledger = Ledger()
+    for place, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            found = f"not a dict but of type {type(row).__name__}"
+            ledger.add(Fault(place, "", found, advice="give one dict a row: {column: cell}"))
+    return ledger

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from sensorium.core.errors import SchemaError, all_at_once, nearest
 from sensorium.core.schema import FIELDS, Field, Schema
 from sensorium.data import split as splits
 from sensorium.data.kinds import Told, tell
+from sensorium.data.read import read
 from sensorium.data.sample import Sample, is_missing
 from sensorium.data.table import Table
 
@@ -54,7 +55,7 @@ class Inference:
 
 
 def infer(
-    table: Table,
+    table: Any,
     targets: Sequence[str] = (),
     inputs: Sequence[str] | None = None,
     kinds: Mapping[str, str | Field] | None = None,
@@ -63,7 +64,7 @@ def infer(
     """Infer the schema of a table from a sample of its cells.
 
     Args:
-        table: the table.
+        table: the table, or whatever ``read`` takes.
         targets: the columns to learn.
         inputs: the columns to learn from; None takes all that are of use.
         kinds: kinds that are known, by column: ``"text"`` or a field such as ``Text()``.
@@ -72,6 +73,7 @@ def infer(
     Errors:
         SchemaError: unknown columns or kinds, nothing to learn from; all at once.
     """
+    table = read(table)
     targets = [targets] if isinstance(targets, str) else list(targets)
     known = {} if kinds is None else dict(kinds)
     _check(table, [*targets, *(inputs or ()), *known, *filter(None, [group])], known)
@@ -181,7 +183,10 @@ def _fields(found: Mapping[str, Finding], role: str, names: Sequence[str]) -> di
     fields = {name: found[name].field for name in names}
     lines = [f"{role} {name!r}: {found[name].reason}" for name in names if fields[name] is None]
     if not names and role == "input":
-        lines = [f"column {name!r}: {finding.reason}" for name, finding in found.items()]
+        lines = [
+            f"column {name!r}: {'the target' if of.role == 'target' else of.reason}"
+            for name, of in found.items()
+        ]
         raise SchemaError(all_at_once("There is no column to learn from:", lines))
     if lines:
         raise SchemaError(all_at_once("These columns have no kind; give one with kinds=:", lines))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sensorium.core.counted import counted
 from sensorium.core.faults import Fault
 from sensorium.core.schema import Schema, schema_description
 from sensorium.data.examine import Examined
@@ -94,7 +95,7 @@ class Inspection:
 
     def _columns(self) -> str:
         lines = [
-            f"# {self.rows:,} rows, {len(self.findings)} columns",
+            f"# {counted(self.rows, 'row')}, {counted(len(self.findings), 'column')}",
             "",
             "| column | kind | role | missing | damaged | why |",
             "|---|---|---|---:|---:|---|",
@@ -135,7 +136,7 @@ class Inspection:
         lines = [f"- {fault}" for fault in faults[:_MOST_FAULTS]]
         if len(faults) > _MOST_FAULTS:
             lines.append(f"- and {len(faults) - _MOST_FAULTS:,} more")
-        return "\n".join([f"## {len(faults):,} damaged cells", "", *lines]) + note
+        return "\n".join([f"## {counted(len(faults), 'damaged cell')}", "", *lines]) + note
 
     def _suspicions(self) -> str:
         if not self.leaks:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
+from sensorium.core.counted import counted
 from sensorium.core.schema import Category, Date, Field, Flag, Number
-from sensorium.data import media_kind, sizing
+from sensorium.data import media_kind, moments, sizing
 from sensorium.data.sample import Sample, parsed_number, word_count
 
 MOST_SMALL = 20
@@ -40,13 +40,6 @@ _ID_NAME = re.compile(
 _CODE_NAME = re.compile(r"(zip|postal|post)[_\s-]?code|^zip$|^plz$|邮编", re.I)
 _ID_CELL = re.compile(r"^[!-~]+$")
 _DIGIT = re.compile(r"\d")
-_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)")
-_FORMS = (
-    "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y", "%d.%m.%Y %H:%M",
-    "%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y", "%d/%m/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S", "%d-%m-%Y", "%b %d, %Y", "%d %b %Y", "%B %d, %Y", "%d %B %Y",
-    "%Y年%m月%d日",
-)  # fmt: skip
 
 
 def tell(sample: Sample) -> Told:
@@ -100,30 +93,12 @@ def _dates(sample: Sample) -> Told | None:
         return Told(Date(), "dates")
     if not sample.is_text:
         return None
-    if sample.share(_is_iso) >= _ENOUGH:
+    if sample.share(moments.is_iso) >= _ENOUGH:
         return Told(Date(), f"dates as ISO 8601, such as {sample.texts[0]!r}")
-    for form in _FORMS:
-        if all(_fits(text, form) for text in sample.texts[:500]):
+    for form in moments.FORMS:
+        if all(moments.fits(text, form) for text in sample.texts[:500]):
             return Told(Date(form=form), f"dates as {form}, such as {sample.texts[0]!r}")
     return None
-
-
-def _is_iso(text: Any) -> bool:
-    if not _ISO.match(text):
-        return False
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _fits(text: str, form: str) -> bool:
-    try:
-        datetime.strptime(text, form)
-    except ValueError:
-        return False
-    return True
 
 
 def _flags(sample: Sample) -> Told | None:
@@ -141,7 +116,7 @@ def _whole(sample: Sample) -> Told | None:
         return None
     count = len(sample.distinct)
     if sample.target and count <= MOST_SMALL:
-        return Told(Category(), f"a target of {count} different whole numbers")
+        return Told(Category(), f"a target of {counted(count, 'different whole number')}")
     if _CODE_NAME.search(sample.name):
         return Told(Category(), f"numbers by name a code, {count:,} different")
     if _is_counter(sample):
@@ -225,7 +200,7 @@ def _words(sample: Sample) -> Told | None:
     if not sample.is_text:
         return None
     count, share = len(sample.distinct), sample.distinct_share
-    shown = f"{count:,} different in {len(sample):,} cells"
+    shown = f"{count:,} different in {counted(len(sample), 'cell')}"
     if share <= (0.5 if sample.words <= 4 else 0.2 * sample.target):
         return Told(Category(), f"short words, {shown}")
     if sample.words <= 4 and count <= MOST_SMALL and len(sample) < 2 * MOST_SMALL:

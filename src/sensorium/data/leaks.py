@@ -179,6 +179,6 @@ def of_duplicates(name: str, groups: Groups, parts: Mapping[str, Places] | None)
     for part, rows in parts.items():
         shared = sum(int(group) in train for group in groups[rows])
         if part != "train" and shared >= max(1, 0.002 * len(rows)):
-            found = f"{shared:,} of {len(rows):,} {part} rows have a near-duplicate in train"
+            found = f"{part} rows with a near-duplicate in train: {shared:,} of {len(rows):,}"
             leaks.append(Leak(name, "duplicates", found, "move them to train, or drop them"))
     return leaks

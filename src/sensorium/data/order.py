@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Integer
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import PlanError
 from sensorium.core.seed import numpy_generator
 from sensorium.data.column import Places
@@ -81,10 +82,10 @@ def _check(
     shard: tuple[int, int],
 ) -> None:
     if rows < 1 or rows_per_step < 1:
-        msg = f"{rows} rows, {rows_per_step} a step: there must be at least one of each"
+        msg = f"{counted(rows, 'row')}, {rows_per_step} a step: there must be at least one of each"
         raise PlanError(msg)
     if lengths is not None and len(lengths) != rows:
-        msg = f"{len(lengths)} lengths for {rows} rows: give one a row"
+        msg = f"{counted(len(lengths), 'length')} for {counted(rows, 'row')}: give one a row"
         raise PlanError(msg)
     if not 0 <= shard[0] < shard[1]:
         msg = f"process {shard[0]} of {shard[1]}: processes are counted from 0"

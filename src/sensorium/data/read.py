@@ -1,5 +1,6 @@
 """``read``: one door for every source; chooses the reader by type, suffix and content."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,9 @@ def _files(files: list[Path], form: str | None, options: Options) -> Table:
 
 def _present(path: Path) -> Path:
     if not path.exists():
+        if re.match(r"\w+:/", str(path)):
+            msg = f"a table is not read from the web, found {path}; download it and name its file"
+            raise TableError(msg)
         beside = path.absolute().parent
         if not beside.is_dir():
             msg = f"there is no {path}: its folder {beside} does not exist"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import CellError
 from sensorium.core.schema import Audio, Field, Image, Series, Text, Vector
 from sensorium.data import headers
@@ -88,7 +89,7 @@ def series(sample: Sample) -> tuple[Field, str]:
     longest = math.ceil(float(np.quantile(lengths, 0.95)))
     field = Series(max_steps=min(_STEPS, max(16, 16 * math.ceil(longest / 16))))
     channels = max(signal.channels for signal in found)
-    shape = f"{min(lengths):,} to {max(lengths):,} steps, {channels} channels"
+    shape = f"{min(lengths):,} to {counted(max(lengths), 'step')}, {counted(channels, 'channel')}"
     return field, f"signals of {shape}"
 
 
@@ -103,7 +104,7 @@ def _headers(sample: Sample, read: Callable[[Any], T]) -> list[T]:
 
 def vector(sample: Sample) -> tuple[Field, str]:
     """A vector field; it has no options."""
-    return Vector(), f"{len(sample.cells[0])} numbers a cell"
+    return Vector(), f"{counted(len(sample.cells[0]), 'number')} a cell"
 
 
 SIZING: dict[str, Callable[[Sample], tuple[Field, str]]] = {

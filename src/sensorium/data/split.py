@@ -12,9 +12,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError, all_at_once
 from sensorium.core.seed import numpy_generator
 from sensorium.data.column import Places
+from sensorium.data.moments import moments
 
 PARTS: dict[str, tuple[str, ...]] = {
     "train": ("train", "training", "tr", "fit"),
@@ -42,13 +44,14 @@ class Cells(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How to split: a seed, and columns by their role."""
+    """How to split: a seed, columns by their role, and the ``strptime`` form of the times."""
 
     seed: int = 0
     by: str | None = None
     group: str | None = None
     stratify: str | None = None
     time: str | None = None
+    form: str | None = None
 
     def check(self, shares: Sequence[float]) -> None:
         """Raise one TableError that names everything that does not fit together."""
@@ -85,7 +88,8 @@ def parts(table: Cells, shares: Sequence[float], ways: Ways) -> list[Places]:
         return list(by_names(table.cells(ways.by), ways.by).values())
     labels = None if ways.stratify is None else strata(table.cells(ways.stratify))
     if ways.time is not None:
-        return by_time(table.cells(ways.time), shares, ways.time)
+        times = moments(table.cells(ways.time), ways.time, ways.form)
+        return by_time(times, shares, ways.time)
     if ways.group is not None:
         return by_groups(table.cells(ways.group), shares, ways.seed, labels)
     if labels is not None:
@@ -106,8 +110,8 @@ def sizes(count: int, shares: Sequence[float]) -> list[int]:
     if (found == 0).any():
         asked = ", ".join(f"{share:g}" for share in shares)
         msg = (
-            f"{count} rows are too few for the shares {asked}: a part would be empty; "
-            f"give at least {int(np.ceil(1 / min(shares)))} rows or more even shares"
+            f"{counted(count, 'row')} cannot be split into the shares {asked}: a part would be "
+            f"empty; give at least {int(np.ceil(1 / min(shares)))} rows or more even shares"
         )
         raise TableError(msg)
     return [int(size) for size in found]
@@ -130,7 +134,10 @@ def by_time(times: Sequence[Any], shares: Sequence[float], name: str = "time") -
         TableError: times are missing or cannot be compared.
     """
     if lost := [row for row, time in enumerate(times) if is_lost(time)]:
-        msg = f"column {name!r} has no time in {len(lost)} rows, the first is row {lost[0]}"
+        msg = (
+            f"column {name!r} has no time in {counted(len(lost), 'row')}, the first is row "
+            f"{lost[0]}"
+        )
         raise TableError(msg)
     try:
         order = sorted(range(len(times)), key=times.__getitem__)
@@ -155,7 +162,7 @@ def by_names(names: Sequence[Any], column: str = "split") -> dict[str, Places]:
         else:
             found[part].append(row)
     if odd:
-        lines = [f"{name!r} in {count} rows" for name, count in odd.most_common(5)]
+        lines = [f"{name!r} in {counted(count, 'row')}" for name, count in odd.most_common(5)]
         title = f"column {column!r} names parts that are not train, valid (val, dev) or test:"
         raise TableError(all_at_once(title, lines))
     return {part: np.asarray(found[part], dtype=np.int64) for part in PARTS if part in found}
@@ -220,7 +227,10 @@ def by_groups(
         alone = is_lost(group)
         members[("row", row) if alone else ("group", group)].append(row)
     if len(members) < len(shares):
-        msg = f"{len(members)} groups cannot be split into {len(shares)} parts; groups stay whole"
+        msg = (
+            f"{counted(len(members), 'group')} cannot be split into {len(shares)} parts; groups "
+            "stay whole"
+        )
         raise TableError(msg)
     names = sorted(set(labels), key=repr) if labels is not None else [None]
     number = {name: place for place, name in enumerate(names)}

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import SchemaError, TableError, all_at_once, nearest
-from sensorium.core.schema import Schema
+from sensorium.core.schema import Date, Schema
 from sensorium.data import fingerprint, split
 from sensorium.data.column import Places, Store, pick, store
 
@@ -49,7 +50,7 @@ class Table:
     ) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
-            lines = [f"column {name!r} has {count} rows" for name, count in lengths.items()]
+            lines = [f"column {n!r} has {counted(length, 'row')}" for n, length in lengths.items()]
             title = "The columns have different lengths:"
             raise TableError(all_at_once(title, lines[:_MOST_LINES]))
         self._columns = dict(columns)
@@ -77,12 +78,15 @@ class Table:
 
     def __repr__(self) -> str:
         names = ", ".join(self.columns)
-        return f"<Table of {len(self):,} rows: {names}>"
+        return f"<Table of {counted(len(self), 'row')}: {names}>"
 
-    def __getitem__(self, row: int) -> Row:
+    def __getitem__(self, row: int | str) -> Row:
+        if isinstance(row, str):
+            msg = f"table[0] is a row; the column {row!r} is table.cells({row!r})"
+            raise TableError(msg)
         place = operator.index(row)
         if not -len(self) <= place < len(self):
-            msg = f"row {place} of a table of {len(self)} rows"
+            msg = f"row {place} of a table of {counted(len(self), 'row')}"
             raise IndexError(msg)
         return self._rows(self._index[[place]])[0]
 
@@ -133,7 +137,8 @@ class Table:
     def with_column(self, name: str, cells: Sequence[Any]) -> "Table":
         """Add or replace a column: one cell for each row shown."""
         if len(cells) != len(self):
-            msg = f"column {name!r} has {len(cells)} cells, the table {len(self)} rows"
+            own = counted(len(cells), "cell")
+            msg = f"column {name!r} has {own}, the table {counted(len(self), 'row')}"
             raise TableError(msg)
         whole: list[Any] = [None] * (int(self._index.max()) + 1 if len(self) else 0)
         for place, cell in zip(self._index.tolist(), cells, strict=True):
@@ -155,7 +160,8 @@ class Table:
         cells = [listed(cell) for cell in self.with_schema(None).cells(name)]
         odd = [row for row, cell in enumerate(cells) if not isinstance(cell, list | tuple | None)]
         if odd:
-            msg = f"column {name!r} holds no list in {len(odd)} rows, the first is row {odd[0]}"
+            rows = counted(len(odd), "row")
+            msg = f"column {name!r} holds no list in {rows}, the first is row {odd[0]}"
             raise TableError(msg)
         items = [item for cell in cells for item in cell or ()]
         if not items:
@@ -187,7 +193,8 @@ class Table:
                 parts that it has, in this order. No shares then.
             group: a column whose equal values are never split apart; the schema's by default.
             stratify: a column whose values keep their proportions in every part.
-            time: a column to order the rows by: the first part is the earliest.
+            time: a column to order the rows by: the first part is the earliest. Dates in words
+                are read first, in the schema's form or the one that they have.
 
         Errors:
             TableError: shares, columns or counts with which this cannot be done.
@@ -203,9 +210,15 @@ class Table:
                     group=group or (self.schema.group if self.schema and by is None else None),
                     stratify=stratify,
                     time=time,
+                    form=self._form(time),
                 ),
             )
         )
+
+    def _form(self, time: str | None) -> str | None:
+        """Give the form of a column's dates, if the schema says that it holds dates."""
+        field = self.schema.fields.get(time) if self.schema and time else None
+        return field.form if isinstance(field, Date) else None
 
     def _view(self, index: Places) -> "Table":
         return Table(self._columns, schema=self.schema, folder=self.folder, index=index)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError
 from sensorium.decoders.kneser_ney import BEGIN, END, UNKNOWN, Gram, Grams
 
@@ -47,7 +48,7 @@ def read_arpa(file: Path) -> list[Grams]:
             grams[gram] = chances
             reader.go_on()
         if len(grams) != count:
-            raise reader.broken(f"{count} {size}-grams were announced, {len(grams)} are there")
+            raise reader.broken(f"{counted(count, f'{size}-gram')} announced, {len(grams)} there")
         found.append(grams)
         if lost := [mark for mark in (BEGIN, END) if (mark,) not in found[0]]:
             raise reader.broken(f"there is no {' and no '.join(lost)}")

@@ -43,6 +43,8 @@ class Decoder(nn.Module, ABC):
         never: ids that are never written.
         first_never: ids that are not written as the first of a text.
         limit: the most tokens that it writes unless told otherwise.
+        asks: words that stand between ``begin`` and each row's text, where columns are named in
+            them, see ``prompt``; "" where all texts begin alike.
         reads: whether it looks at the fused vector and all tokens, or at the tokens alone, as a
             decoder must that learned to read just these.
     """
@@ -52,6 +54,7 @@ class Decoder(nn.Module, ABC):
     never: Sequence[int]
     first_never: Sequence[int] = ()
     limit: int
+    asks: str = ""
     reads: Literal["all", "tokens"] = "all"
 
     @abstractmethod
@@ -76,6 +79,7 @@ class Decoder(nn.Module, ABC):
             memory: what it looks at.
             mask: which of that is real.
             tokens: the text so far, ``begin`` first; what stands behind a token does not matter.
+                Marks of a row's own, which ``begins`` gives, are settled here in passing.
         """
 
     def begins(

@@ -6,7 +6,7 @@ tokens of their own encoder: ``encoders.Pretrained(source, width, pool="full", p
 Legend: as in ``decoder``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from sensorium.decoders.borrowed import ended_once, paces_of, select_kept, tune,
 from sensorium.decoders.decoder import Decoder, State
 from sensorium.decoders.families import family_of
 from sensorium.decoders.marks import marks_for
+from sensorium.decoders.prompt import columns_of
 from sensorium.encoders.towers.source import (
     config_of,
     folder_of,
@@ -77,7 +78,8 @@ class EncoderDecoder(Decoder):
         Args:
             source: a folder of ``transformers``, or a hub id.
             prompt: words with which every text begins, and which are no part of it; Donut's tasks
-                are named so, ``"<s_cord-v2>"``.
+                are named so, ``"<s_cord-v2>"``. A column's name in braces stands for the words
+                of the row: ``"<s_question>{question}</s_question>"``; that column is not looked at.
             language: of Whisper, what is spoken: ``"en"``, ``"zh"``; "" lets it tell, row by row.
             speech_task: of Whisper, whether it is written down or put into English.
             unfreeze: ``"all"`` trains the decoder; ``"none"`` leaves it as it is.
@@ -92,6 +94,7 @@ class EncoderDecoder(Decoder):
         super().__init__()
         self.source = str(source)
         self.prompt = prompt
+        self.asks = prompt if columns_of(prompt) else ""
         self.language = language
         self.speech_task = speech_task
         self.unfreeze = unfreeze
@@ -180,10 +183,18 @@ class EncoderDecoder(Decoder):
         mask: Bool[Tensor, " batch time"],
         tokens: Int[Tensor, " batch steps"],
     ) -> Float[Tensor, " batch steps vocabulary"]:
-        """Score what follows each token."""
+        """Score what follows each token; of no named language, behind the likeliest one's mark."""
         if self.look is not None:
             memory, mask = self.look(self.network, memory, mask)
-        return ended_once(self.ask(self.network, tokens, memory, mask, None), self.ends)
+        self._demand_room(tokens.shape[1])
+        if not self.languages:
+            return ended_once(self.ask(self.network, tokens, memory, mask, None), self.ends)
+        # The first token alone tells the language; what is kept of its pass serves the others.
+        kept = _kept_nothing()
+        first = self.ask(self.network, tokens[:, :1], memory, mask, kept)
+        told = self._told(tokens, first[:, 0])
+        later = self.ask(self.network, told[:, 1:], memory, mask, kept)
+        return ended_once(torch.cat([first, later], 1), self.ends)
 
     def begins(
         self, memory: Float[Tensor, " batch time width"], mask: Bool[Tensor, " batch time"]
@@ -194,9 +205,15 @@ class EncoderDecoder(Decoder):
             return marks
         with torch.no_grad():
             scores = self.ask(self.network, marks[:, :1], memory, mask, None)[:, 0]
-        known = torch.tensor(self.languages, device=marks.device)
+        return self._told(marks, scores)
+
+    def _told(
+        self, tokens: Int[Tensor, " batch steps"], scores: Float[Tensor, " batch vocabulary"]
+    ) -> Int[Tensor, " batch steps"]:
+        """Put each row's likeliest language behind its first mark."""
+        known = torch.tensor(self.languages, device=tokens.device)
         spoken = known[scores[:, known].argmax(1)]
-        return torch.cat([marks[:, :1], spoken[:, None], marks[:, 2:]], 1)
+        return torch.cat([tokens[:, :1], spoken[:, None], tokens[:, 2:]], 1)
 
     def start(
         self, memory: Float[Tensor, " batch time width"], mask: Bool[Tensor, " batch time"]
@@ -204,9 +221,12 @@ class EncoderDecoder(Decoder):
         """Keep the memory; its keys are made with the first tokens."""
         if self.look is not None:
             memory, mask = self.look(self.network, memory, mask)
-        package = transformers()
-        cache = package.EncoderDecoderCache(package.DynamicCache(), package.DynamicCache())
-        return Looked(cache, memory, mask)
+        return Looked(_kept_nothing(), memory, mask)
+
+    def room(self, state: State) -> Sequence[int]:
+        """Give its limit."""
+        assert isinstance(state, Looked)  # noqa: S101  what start gave
+        return [self.positions] * len(state.memory)
 
     def step(
         self, tokens: Int[Tensor, " batch steps"], state: State
@@ -214,14 +234,22 @@ class EncoderDecoder(Decoder):
         """Read further tokens and score what follows the last."""
         assert isinstance(state, Looked)  # noqa: S101  what start gave
         state.steps += tokens.shape[1]
-        if state.steps > self.positions:
-            msg = (
-                f"{self.source} reads {self.positions} tokens, its own marks and the prefix "
-                "included: take a smaller max_tokens or a shorter prefix"
-            )
-            raise PartError(msg)
+        self._demand_room(state.steps)
         scores = self.ask(self.network, tokens, state.memory, state.mask, state.cache)
         return ended_once(scores[:, -1], self.ends)
+
+    def _demand_room(self, tokens: int) -> None:
+        """See that the model can read so many tokens.
+
+        Errors:
+            PartError: it cannot.
+        """
+        if tokens > self.positions:
+            msg = (
+                f"{self.source} reads {self.positions} tokens, and there are {tokens} of its own "
+                "marks, prompt, prefix and text: shorten these, or what the prompt takes from rows"
+            )
+            raise PartError(msg)
 
     def paces(self) -> Mapping[str, float]:
         """Slow the decoder down."""
@@ -235,3 +263,9 @@ class EncoderDecoder(Decoder):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take them back; the weights will follow."""
         self._known = state
+
+
+def _kept_nothing() -> Any:
+    """Make room for keys and values of the text and of the memory."""
+    package = transformers()
+    return package.EncoderDecoderCache(package.DynamicCache(), package.DynamicCache())

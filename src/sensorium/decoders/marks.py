@@ -6,6 +6,7 @@ from typing import Any
 
 from sensorium.core.errors import PartError, nearest
 from sensorium.decoders.borrowed import ends_of, generation_of, ids_of
+from sensorium.decoders.prompt import columns_of, filled
 from sensorium.preprocess.tokens import Pretrained
 
 TASKS = ("transcribe", "translate")
@@ -19,7 +20,8 @@ def marks_for(
     Args:
         folder: its folder.
         config: its config.
-        prompt: words with which every text begins.
+        prompt: words with which every text begins; where they name columns, they are each row's
+            own and no marks.
         language: of Whisper, what is spoken; "" where it tells by itself.
         speech_task: of Whisper, what is done with it.
 
@@ -28,27 +30,30 @@ def marks_for(
     """
     inner = config.get("text_config") or config.get("decoder") or {}
     said = generation_of(folder, config, inner)
-    words = Pretrained(str(folder)).bare([prompt])[0] if prompt else []
+    asked = filled(prompt, {})
+    words = Pretrained(str(folder)).bare([asked])[0] if asked else []
     if config["model_type"] == "blip":
         start, ends = ids_of(inner.get("bos_token_id")), ids_of(inner.get("sep_token_id"))
         start, ends = start or (30_522,), ends or (102,)
     else:
         start, ends = ids_of(said.get("decoder_start_token_id")), ends_of(said, folder)
         start = start or ids_of(said.get("bos_token_id"))
+    spoken: list[int] = []
     if config["model_type"] == "whisper":
-        words = [*_spoken(folder, said, language, speech_task), *words]
+        spoken = _spoken(folder, said, language, speech_task)
     elif language:
         msg = f"language goes with Whisper; {folder} is {config['model_type']!r}"
         raise PartError(msg)
     if (config.get("encoder") or {}).get("model_type") == "donut-swin" and words:
         start = ()  # its prompts are its beginnings
-    if not start and not words:
+    if not (start or spoken or words):
         msg = f"{folder} names no decoder_start_token_id: write it into its generation_config.json"
         raise PartError(msg)
+    fixed = [] if columns_of(prompt) else words
     single = [entry for entry in said.get("bad_words_ids") or () if len(entry) == 1]
     never = [*ids_of(said.get("suppress_tokens")), *(entry[0] for entry in single)]
     return {
-        "begin": [*start, *ids_of(said.get("forced_bos_token_id")), *words],
+        "begin": [*start, *ids_of(said.get("forced_bos_token_id")), *spoken, *fixed],
         "ends": list(ends),
         "never": [i for i in never if i >= 0],
         "first_never": [i for i in ids_of(said.get("begin_suppress_tokens")) if i >= 0],

@@ -26,7 +26,7 @@ MARKS = {BEGIN, END, UNKNOWN}
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class NgramTable:
     """The n-grams of one length.
 
     Attributes:
@@ -53,7 +53,7 @@ class NgramModel:
 
     unit: Unit
     words: tuple[str, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[NgramTable, ...]
 
     @classmethod
     def learn(cls, texts: Iterable[str], order: int = 3, unit: Unit = "word") -> "NgramModel":
@@ -130,7 +130,7 @@ class NgramModel:
             order = np.argsort(np.array(keys, np.int64))
             places = {rows[row]: place for place, row in enumerate(order.tolist())}
             chances = np.array(list(its.values()), np.float32).reshape(-1, 2)[order]
-            tables.append(Table(np.array(keys, np.int64)[order], *chances.T.copy()))
+            tables.append(NgramTable(np.array(keys, np.int64)[order], *chances.T.copy()))
         return cls(unit, words, tuple(tables))
 
     @property

@@ -112,22 +112,32 @@ def write(
         memory: what it looks at.
         mask: which of that is real.
         sampling: how.
-        prefix: tokens with which each text begins; they are not part of the drafts.
+        prefix: tokens with which each text begins, filled up behind with -1; they are not part of
+            the drafts.
         noise: draws the tokens of every row apart; None derives them from the seed, the same for
             each row, so that a row's text depends on no other.
 
     Returns:
         The candidates of each row, best first.
     """
-    if not len(memory):
-        return []
+    if prefix is None:
+        prefix = torch.zeros(len(memory), 0, dtype=torch.int64, device=memory.device)
+    lengths = (prefix >= 0).sum(1)
+    drafts: dict[int, list[Draft]] = {}
     with _at_rest(decoder):
-        run = _Run(decoder, memory, mask, sampling, prefix)
-        if sampling.beams > 1:
-            return _follow(run)
-        for _ in run.tokens(noise):
-            pass
-        return run.drafts()
+        for length in sorted(set(lengths.tolist())):  # lines of one run are as long as one another
+            rows = (lengths == length).nonzero().squeeze(1)
+            run = _Run(decoder, memory[rows], mask[rows], sampling, prefix[rows, :length])
+            drafts |= zip(rows.tolist(), _written(run, noise), strict=True)
+    return [drafts[row] for row in range(len(memory))]
+
+
+def _written(run: "_Run", noise: torch.Generator | None) -> list[list[Draft]]:
+    if run.sampling.beams > 1:
+        return _follow(run)
+    for _ in run.tokens(noise):
+        pass
+    return run.drafts()
 
 
 def stream(

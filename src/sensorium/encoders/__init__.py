@@ -18,6 +18,7 @@ from sensorium.encoders.series_moments import SeriesMoments
 from sensorium.encoders.series_transformer import SeriesTransformer
 from sensorium.encoders.spectrogram import Spectrogram
 from sensorium.encoders.speech import Speech
+from sensorium.encoders.stem import Stem
 from sensorium.encoders.text import TextTransformer
 from sensorium.encoders.text_cnn import TextCNN
 from sensorium.encoders.text_lstm import TextLSTM
@@ -46,6 +47,7 @@ __all__ = [
     "SeriesTransformer",
     "Spectrogram",
     "Speech",
+    "Stem",
     "TextCNN",
     "TextLSTM",
     "TextTransformer",
@@ -75,6 +77,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         SeriesTransformer,
         Spectrogram,
         Speech,
+        Stem,
         TextCNN,
         TextLSTM,
         TextTransformer,

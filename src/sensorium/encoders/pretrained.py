@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError, all_at_once
 from sensorium.core.schema import Field
 from sensorium.encoders.adapters import add_lora
@@ -129,8 +130,8 @@ class Pretrained(Encoder):
             blocks = list(self.tower.blocks())
             if self.unfreeze_last > len(blocks):
                 msg = (
-                    f"{self.source} has {len(blocks)} blocks, asked to free {self.unfreeze_last}: "
-                    "free fewer, or 'all'"
+                    f"{self.source} has {counted(len(blocks), 'block')}, asked to free "
+                    f"{self.unfreeze_last}: free fewer, or 'all'"
                 )
                 raise PartError(msg)
             for block in blocks[-self.unfreeze_last :]:

@@ -3,15 +3,11 @@
 import math
 from typing import ClassVar
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
 from sensorium.encoders.encoder import Encoder, as_encoded
-from sensorium.nn.levels import Levels, statistics
-from sensorium.nn.norm import BatchNorm
-from sensorium.nn.patches import patch_mask, shorten
-from sensorium.nn.residual import Residual1d
+from sensorium.nn.dilated import Dilated
 
 TOKENS = 64
 """At most about as many tokens come out of a signal."""
@@ -57,30 +53,18 @@ class SeriesCNN(Encoder):
     def setup(self, layout: Layout) -> None:
         """Make the weights."""
         many, kernel = self.features, self.kernel
-        self.sizes = _halvings(steps_per_token(layout.length), self.depth + 1)
+        sizes = _halvings(steps_per_token(layout.length), self.depth + 1)
+        dilations = [max(1, 2**i // math.prod(sizes[: i + 1])) for i in range(self.depth)]
         self.stem = nn.Conv1d(layout.channels, many, kernel, padding=kernel // 2, bias=False)
-        self.norm = BatchNorm(many)
-        dilations = [max(1, 2**i // math.prod(self.sizes[: i + 1])) for i in range(self.depth)]
-        self.blocks = nn.ModuleList(
-            Residual1d(many, kernel, dilation, self.dropout) for dilation in dilations
-        )
-        self.mean = nn.Linear(many, self.width)
-        self.levels = Levels(
-            [layout.channels] + [many] * (self.depth + 1), self.width, self.dropout
+        self.trunk = Dilated(
+            layout.channels, many, self.width, sizes, dilations, kernel, self.dropout
         )
 
     def encode(self, column: Column) -> Encoded:
         """Encode signals, Float[batch time channels]."""
-        mask = column.mask
-        values = column.values.to(self.stem.weight.dtype).transpose(1, 2) * mask.unsqueeze(1)
-        x = F.relu(self.norm(self.stem(values), mask))
-        found = [statistics(values, mask), statistics(x, mask)]
-        x, mask = _shorter(x, mask, self.sizes[0])
-        for block, size in zip(self.blocks, self.sizes[1:], strict=True):
-            x = block(x, mask)
-            found.append(statistics(x, mask))
-            x, mask = _shorter(x, mask, size)
-        tokens = self.mean(x.transpose(1, 2)) + self.levels(found).unsqueeze(1)
+        real = column.mask.unsqueeze(1)
+        values = column.values.to(self.stem.weight.dtype).transpose(1, 2) * real
+        tokens, mask = self.trunk(values, self.stem(values), column.mask)
         return as_encoded(tokens, mask, column)
 
 
@@ -91,9 +75,3 @@ def _halvings(total: int, places: int) -> list[int]:
         sizes.append(total if left == 1 else min(2, total))
         total = math.ceil(total / sizes[-1])
     return sizes
-
-
-def _shorter(x: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    if size == 1:
-        return x, mask
-    return shorten(x.transpose(1, 2), mask, size).transpose(1, 2), patch_mask(mask, size)

@@ -37,6 +37,10 @@ class Baseline:
         return np.repeat(self.answer[None], rows, axis=0)
 
 
+_SHOWN = 28
+"""So many signs of a text stand in a row's name, which shares a line of a screen with its score."""
+
+
 def baseline(head: Head, truth: Array) -> Baseline:
     """Learn the baseline of one target.
 
@@ -75,7 +79,7 @@ def _of_objects(head: Head, known: Array) -> Baseline:
         said = tuple((word, count / len(known)) for word, count in usual)
         return Baseline("always the usual keywords", as_rows([said]).reshape(()))
     ((most, _),) = Counter(text for row in known for text in row[:1]).most_common(1)
-    return Baseline(f"always “{shortened(most)}”", np.array(most, object))
+    return Baseline(f"always “{shortened(most, _SHOWN)}”", np.array(most, object))
 
 
 def targets_of(model: Model, table: Table) -> dict[str, Array]:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.data.lists import exploded
+from sensorium.data.read import read
 from sensorium.data.table import Table
 from sensorium.evaluate.baseline import Baseline, baseline, targets_of
 from sensorium.evaluate.bench import FEWEST, count_groups, referee_for
@@ -19,7 +21,6 @@ from sensorium.evaluate.report import Report
 from sensorium.evaluate.retrieval import Retrieval, retrieval
 from sensorium.evaluate.runs import Runs, run_altered
 from sensorium.evaluate.space import Space
-from sensorium.evaluate.words import count
 from sensorium.model import Model
 from sensorium.preprocess import Shelf
 from sensorium.tasks.head import Array
@@ -27,10 +28,10 @@ from sensorium.tasks.head import Array
 
 def evaluate(
     model: Model,
-    table: Table,
+    table: Any,
     *,
     without: Sequence[str] = (),
-    train: Table | None = None,
+    train: Any = None,
     history: Sequence[Mapping[str, Any]] = (),
     choices: Sequence[str] = (),
     ledger: Ledger | None = None,
@@ -41,8 +42,8 @@ def evaluate(
     Args:
         model: a trained model whose task ends in labels, tags or numbers, or aligns columns.
         table: rows whose targets are known, or whose cells belong together (of lists of cells,
-            each item makes a row). Rows of one group (the schema's) are drawn together for the
-            intervals.
+            each item makes a row): a ``Table``, or whatever ``read`` takes. Rows of one group (the
+            schema's) are drawn together for the intervals.
         without: input columns to take away, as if no row had them.
         train: the training rows, from which the baseline is learned; None takes the majority of
             the rows judged, which favours the baseline.
@@ -59,7 +60,8 @@ def evaluate(
     own = Ledger()
     before = tuple(ledger)
     met = [note for record in history for note in record.get("notes", ())]
-    table = exploded(table, model.task.columns)
+    table = exploded(read(table), model.task.columns)
+    train = None if train is None else read(train)
     rows = table.with_schema(model.schema, partial=True)
     shelf = model.shelf(rows, own)
     if model.task.columns:
@@ -123,14 +125,28 @@ def _judge_targets(
     notes = []
     if train is None:
         notes.append("The baseline was taken from the rows judged, which favours it.")
-    notes += [
-        f"No row has a known value of {target}, so it was not judged."
-        for target in outcome.heads
-        if target not in known
-    ]
+    notes += [note for target in outcome.heads for note in _unjudged(outcome, target)]
     bench = _Bench(model, rows, outcome, runs, _answers_of(model, train), seed)
     found = {target: bench.find(target) for target in known}
     return _Findings(speed, targets=found, notes=tuple(notes))
+
+
+def _unjudged(outcome: Outcome, target: str) -> list[str]:
+    """Say of one target which rows nothing can be told of, or can only be answered wrongly."""
+    head, truth = outcome.heads[target], outcome.judged(target).truth
+    gone = len(outcome.rows) - len(truth)
+    if not len(truth):
+        return [f"No row has a known value of {target}, so it was not judged."]
+    notes = []
+    if gone:
+        were = "was" if gone == 1 else "were"
+        notes.append(f"{counted(gone, 'row')} without a value of {target} {were} not judged.")
+    strange = int((truth == len(head.names)).sum()) if head.form == "classes" else 0
+    if strange:
+        own = "a class" if strange == 1 else "classes"
+        rows = counted(strange, "row")
+        notes.append(f"{rows} of {own} of {target} that training never met: no answer is right.")
+    return notes
 
 
 def _answers_of(model: Model, train: Table | None) -> dict[str, Array]:
@@ -173,7 +189,7 @@ def _notes(table: Table, train: Table | None, shelf: Shelf, group: str | None) -
         notes.append("These are the training rows themselves: the figures flatter the model.")
     if skipped := len(table) - len(shelf):
         were = "was" if skipped == 1 else "were"
-        notes.append(f"{count(skipped, 'row')} with damaged cells {were} left out.")
+        notes.append(f"{counted(skipped, 'row')} with damaged cells {were} left out.")
     groups = count_groups(table, group) if group else 0
     if groups >= FEWEST:
         notes.append(f"Rows of one {group} were drawn together for the intervals.")

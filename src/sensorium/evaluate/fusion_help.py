@@ -12,10 +12,11 @@ from typing import Literal
 
 import numpy as np
 
+from sensorium.core.counted import counted
 from sensorium.evaluate.baseline import Baseline
 from sensorium.evaluate.intervals import Interval, number
 from sensorium.evaluate.referee import Referee
-from sensorium.evaluate.words import count, listed, title
+from sensorium.evaluate.words import listed, title
 from sensorium.tasks.head import OBJECTS, Array
 
 Role = Literal["baseline", "part", "pair", "late", "fusion"]
@@ -176,7 +177,7 @@ class _Duel:
         if verdict == "yes":
             return f"Yes: {told}, better by {number(gain.value)} {ends}."
         if verdict == "unclear":
-            rows_ = count(rows, "row")
+            rows_ = counted(rows, "row")
             return f"Cannot tell with {rows_}: {told}; a gain of {number(gain.value)} {ends}."
         if gain.high < 0:
             return f"No: {told}, worse by {number(-gain.value)} {ends}."

@@ -10,9 +10,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from sensorium.core.counted import counted
 from sensorium.evaluate import plots
 from sensorium.evaluate.intervals import number
-from sensorium.evaluate.words import amount, count, listed, meaning, signed, title
+from sensorium.evaluate.words import amount, listed, meaning, signed, title
 
 FILTERS = {
     "amount": amount,
@@ -46,7 +47,7 @@ def _environment(finalize: Callable[[Any], Any] | None = None) -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(FILTERS)
-    made.globals.update(plots=plots, count=count)
+    made.globals.update(plots=plots, count=counted)
     return made
 
 

@@ -77,7 +77,7 @@ def _looks(
 ) -> tuple[Look, ...]:
     lengths = {name: found.mask.shape[1] for name, found in encoded.items()}
     first = features.fused.tokens.shape[1] - sum(lengths.values())  # a fusion's own stand before
-    ((draft, *_),) = writer.write(features.fused)
+    ((draft, *_),) = writer.write(features)
     shares = writer.attention(features.fused, draft.ids) if draft.ids else None
     if shares is None:
         return ()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from sensorium.core.counted import counted
 from sensorium.data.table import Table
 from sensorium.model import Model
 
@@ -91,7 +92,7 @@ def provenance_of(table: Table, train: Table | None, seed: int) -> dict[str, str
         "command": command(),
         "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-        f"{torch.get_num_threads()} threads",
+        f"{counted(torch.get_num_threads(), 'thread')}",
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
     return {name: value for name, value in known.items() if value}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sensorium.core.counted import counted
 from sensorium.core.faults import Fault, Ledger
 from sensorium.evaluate.findings import Findings
 from sensorium.evaluate.pages import Pages
@@ -72,4 +73,4 @@ class Report(Pages):
         return folder
 
     def __repr__(self) -> str:
-        return f"<Report on {self.rows:,} rows: {self.verdict}>"
+        return f"<Report on {counted(self.rows, 'row')}: {self.verdict}>"

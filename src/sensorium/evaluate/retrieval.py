@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError, TableError
 from sensorium.core.seed import numpy_generator
 from sensorium.data.table import Table
@@ -90,9 +91,10 @@ class Retrieval:
         """Say how well it finds, beside guessing."""
         one, ten = (self.metrics[f"recall_at_{k}"] for k in (1, 10))
         guess = ", ".join(number(self.chance[f"recall_at_{k}"]) for k in (1, 10))
+        queries = counted(self.queries, "query", "queries")
         return (
             f"{self.query} finds its {self.item} among {self.items:,} at once in {one}, among the "
-            f"first ten in {ten} of {self.queries:,} queries; guessing: {guess}."
+            f"first ten in {ten} of {queries}; guessing: {guess}."
         )
 
 

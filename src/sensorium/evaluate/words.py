@@ -128,11 +128,6 @@ def listed(names: list[str] | tuple[str, ...]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def count(amount: int, thing: str) -> str:
-    """Count things: ``1 row``, ``9,648 rows``."""
-    return f"{amount:,} {thing}{'' if amount == 1 else 's'}"
-
-
 def shortened(text: str, most: int = 60) -> str:
     """Cut a text that would take all the room, and keep it on one line."""
     line = " ".join(text.split())

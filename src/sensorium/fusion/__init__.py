@@ -1,7 +1,7 @@
 """How columns meet. ``FUSIONS`` maps names to classes, for plans, saved models and plug-ins.
 
-Three stages: ``Early`` joins tokens before a shared trunk, ``Late`` combines decisions, all others
-let encoded columns meet in between.
+Three stages: ``Early`` and ``Temporal`` join tokens before a shared trunk, ``Late`` combines
+decisions, all others let encoded columns meet in between.
 """
 
 from sensorium.fusion.attention import SelfAttention
@@ -19,6 +19,7 @@ from sensorium.fusion.lowrank import LowRankTensor
 from sensorium.fusion.mean import Mean
 from sensorium.fusion.product import Product
 from sensorium.fusion.similarity import Similarity
+from sensorium.fusion.temporal import Temporal
 from sensorium.fusion.tensor import Tensor
 from sensorium.fusion.weighted import Weighted
 
@@ -39,6 +40,7 @@ __all__ = [
     "Product",
     "SelfAttention",
     "Similarity",
+    "Temporal",
     "Tensor",
     "Weighted",
 ]
@@ -60,6 +62,7 @@ FUSIONS: dict[str, type[Fusion]] = {
         Product,
         SelfAttention,
         Similarity,
+        Temporal,
         Tensor,
         Weighted,
     )

@@ -48,5 +48,5 @@ def check_rows(
         SensoriumError: they do not.
     """
     if len(left) != len(right):
-        msg = f"{len(left)} {left_name} but {len(right)} {right_name}; give one for each row"
+        msg = f"{left_name}: {len(left)}, {right_name}: {len(right)}; give one for each row"
         raise SensoriumError(msg)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sensorium.core.faults import Fault
+from sensorium.core.counted import counted
+from sensorium.core.errors import TableError
+from sensorium.core.faults import Fault, no_rows
 
 Row = Mapping[str, Any]
 
@@ -27,6 +29,17 @@ class Answer:
     status: str = "ok"
     absent: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+
+
+def check_rows(rows: Sequence[Any]) -> None:
+    """Refuse what is no row.
+
+    Errors:
+        TableError: names all that are no mapping of cells by column.
+    """
+    if ledger := no_rows(rows):
+        msg = f"{counted(len(ledger), 'row')} cannot be answered:\n{ledger.message()}"
+        raise TableError(msg, tuple(ledger))
 
 
 def answer_of(

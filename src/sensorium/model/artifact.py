@@ -19,6 +19,8 @@ from sensorium.preprocess import Preprocess
 from sensorium.store.folder import opened
 from sensorium.tasks import TASKS
 
+RUN = "run.json"
+"""A folder with this file is that of a fit."""
 KNOWN: dict[str, type] = {**SCHEMA_PARTS, **ENCODERS, **FUSIONS, **DECODERS, **TASKS}
 
 
@@ -28,14 +30,14 @@ def load(
     """Load a model folder; nothing in it can run code.
 
     Args:
-        folder: what ``Model.save`` wrote.
+        folder: what ``Model.save`` wrote, or the folder of a finished fit.
         parts: your own encoders, fusions or tasks by class name.
         device: where the weights go.
 
     Errors:
         ArtifactError: the folder is not ours, a byte of it was changed, or a part is unknown.
     """
-    folder = Path(folder)
+    folder = _model_in(Path(folder))
     content = opened(folder, INDEX)
     if content.get("format") != FORMAT:
         msg = f"{folder} has format {content.get('format')!r}, this version reads {FORMAT}"
@@ -48,6 +50,17 @@ def load(
         msg = f"{folder} cannot be loaded: {error}"
         raise ArtifactError(msg) from error
     return model.to(device).eval()
+
+
+def _model_in(folder: Path) -> Path:
+    """Take the folder of a fit for the model within it."""
+    model = folder / "model"
+    if (folder / INDEX).is_file() or not (model.exists() or (folder / RUN).is_file()):
+        return folder
+    if not model.exists() and not model.with_name(".model.old").exists():
+        msg = f"the fit in {folder} is not finished and has no model yet; go on with it"
+        raise ArtifactError(f"{msg}: sensorium resume {folder}")
+    return model
 
 
 def assemble(

@@ -25,7 +25,9 @@ from sensorium.decoders import Draft, Sampling
 from sensorium.encoders import Encoder
 from sensorium.encoders.frozen import content_name, extracting, features_name
 from sensorium.fusion import Fusion
-from sensorium.model.answers import Answer, Row, answer_of
+from sensorium.model.answers import Answer, Row, answer_of, check_rows
+from sensorium.model.given import rows_of
+from sensorium.model.unread import unread
 from sensorium.model.writing import Written, pieces, writer_in
 from sensorium.model.writing import written as written_text
 from sensorium.preprocess import Extractor, Notes, Preprocess, Shelf, Table
@@ -46,6 +48,7 @@ class Model(nn.Module):
     Args:
         prep: fitted preprocessing; names the columns.
         encoders: one encoder an input column; the same object for two columns shares its weights.
+            A column that the task only repeats in a prompt needs none.
         fusion: how the columns meet.
         task: what comes out.
         seed: draws the first weights.
@@ -68,6 +71,8 @@ class Model(nn.Module):
         self.prep = prep
         self.seed = seed
         self.names = tuple(prep.schema.inputs)
+        self._unread = tuple(name for name in task.asked if name not in encoders)
+        encoders = {**encoders, **{name: unread(fusion.width) for name in self._unread}}
         unique = list(dict.fromkeys(encoders[name] for name in self.names))
         self._encoder_of = {name: unique.index(encoders[name]) for name in self.names}
         self._encoders = nn.ModuleList(unique)
@@ -143,16 +148,18 @@ class Model(nn.Module):
             extractors=self.extractors() if extractors is None else extractors,
         )  # fmt: skip
 
-    def answers(self, rows: Sequence[Row], *, rows_per_step: int = 256) -> list[Answer]:
+    def answers(self, rows: Any, *, rows_per_step: int = 256) -> list[Answer]:
         """Answer rows, each with its status; a row's answer depends on no other row.
 
         Args:
-            rows: cells by column; a missing cell is None or no key at all. Targets may be there.
+            rows: a list of rows (cells by column; a missing cell is None or no key at all; targets
+                may be there), or a whole table: a ``Table``, a frame, a dataset, a file.
             rows_per_step: how many rows go through the model at once.
 
         Errors:
             TableError: a cell is damaged and the model's policy is ``"error"``; names them all.
         """
+        rows = rows_of(rows, self.schema)
         clean, faults = self._clean(rows)
         found: dict[Any, tuple[Any, dict[str, dict[str, float]]]] = {}
         for batch in self._batches(clean, faults, rows_per_step):
@@ -162,13 +169,17 @@ class Model(nn.Module):
             for n in range(len(rows))
         ]
 
-    def predict(self, *rows: Row) -> list[Any]:
-        """Give one answer a row: a label, a number, a list of tags, or a dict by target."""
+    def predict(self, *rows: Any) -> list[Any]:
+        """Give one answer a row: a label, a number, a list of tags, or a dict by target.
+
+        Args:
+            rows: rows one by one, or a whole table, as ``answers`` takes it.
+        """
         return [answer.value for answer in self.answers(rows)]
 
     def write(
         self,
-        *rows: Row,
+        *rows: Any,
         sampling: Sampling | None = None,
         prefix: str = "",
         target: str | None = None,
@@ -177,7 +188,7 @@ class Model(nn.Module):
         """Write texts with all that is known of them: candidates, best first, row by row.
 
         Args:
-            rows: cells by column.
+            rows: cells by column, or a whole table.
             sampling: how to write; None is the task's own way.
             prefix: words with which every text begins.
             target: which target to write, of a model that writes several.
@@ -191,14 +202,15 @@ class Model(nn.Module):
             TableError: as for ``answers``.
         """
         writer = writer_in(self.task, target)
-        clean, faults = self._clean(rows)
+        several = rows_of(rows, self.schema)
+        clean, faults = self._clean(several)
         found: dict[Any, list[Draft]] = {}
         for batch in self._batches(clean, faults, rows_per_step):
-            drafts = writer.write(self.features(batch).fused, sampling, prefix)
+            drafts = writer.write(self.features(batch), sampling, prefix)
             found |= zip(batch.rows, drafts, strict=True)
         return [
             [written_text(draft, writer.head, prefix) for draft in found.get(number, ())]
-            for number in range(len(rows))
+            for number in range(len(several))
         ]
 
     def stream(
@@ -226,9 +238,9 @@ class Model(nn.Module):
         batch = self.prep([self._inputs(row)])
         if not len(batch):
             return iter(())
-        return pieces(writer.stream(self.features(batch).fused, sampling, prefix))
+        return pieces(writer.stream(self.features(batch), sampling, prefix))
 
-    def predict_proba(self, *rows: Row) -> NDArray[np.floating[Any]]:
+    def predict_proba(self, *rows: Any) -> NDArray[np.floating[Any]]:
         """Give the probability of each class, Float[rows classes], in the order of ``classes``.
 
         Errors:
@@ -250,12 +262,12 @@ class Model(nn.Module):
             raise PartError(msg)
         return heads[0].names
 
-    def embed(self, *rows: Row, column: str | None = None) -> NDArray[np.floating[Any]]:
+    def embed(self, *rows: Any, column: str | None = None) -> NDArray[np.floating[Any]]:
         """Give a vector a row, Float[rows width]: fused, or of one column alone."""
         if column is not None and column not in self.names:
             msg = f"the model has no input {column!r}{nearest(column, self.names)}"
             raise PartError(msg)
-        fused = self.features(self.prep(rows)).fused
+        fused = self.features(self.prep(rows_of(rows, self.schema))).fused
         vectors = fused.pooled if column is None else fused.parts[column]
         return np.asarray(vectors.float().cpu().numpy())
 
@@ -305,9 +317,7 @@ class Model(nn.Module):
         return {name: row.get(name) for name in self.names}
 
     def _check_names(self, rows: Sequence[Row]) -> None:
-        if any(not isinstance(row, Mapping) for row in rows):
-            msg = "a row is a dict of cells by column, such as {'review': 'lovely'}"
-            raise TableError(msg)
+        check_rows(rows)
         if rows and not any(name in row for row in rows for name in self.names):
             msg = f"no row has any of the model's inputs {list(self.names)}; found {list(rows[0])}"
             raise TableError(msg)
@@ -317,6 +327,8 @@ class Model(nn.Module):
         first: dict[int, str] = {}
         encoders: dict[str, Any] = {}
         for name, number in self._encoder_of.items():
+            if name in self._unread:
+                continue
             encoders[name] = first.get(number) or describe(self._encoders[number])
             first.setdefault(number, name)
         states = {name: dict(self.encoders[name].state()) for name in set(first.values())}
@@ -365,7 +377,9 @@ def _check_parts(
     prep: Preprocess, encoders: Mapping[str, Encoder], fusion: Fusion, task: Task
 ) -> None:
     inputs, faults = prep.schema.inputs, []
-    faults += [f"input {name!r} has no encoder" for name in inputs if name not in encoders]
+    asked, lost = task.asked, [name for name in task.asked if name not in inputs]
+    faults += [f"input {n!r} has no encoder" for n in inputs if n not in {*encoders, *asked}]
+    faults += [f"the prompt repeats {n!r}, which is no input{nearest(n, inputs)}" for n in lost]
     for name, encoder in encoders.items():
         if name not in inputs:
             faults.append(f"there is no input {name!r}{nearest(name, inputs)}")

@@ -31,6 +31,8 @@ AUGMENTATIONS: dict[str, tuple[str, Change]] = {
     "window": ("series", window),
     "zoom": ("image", zoom),
 }
+SHARED = {"window"}
+"""Changes drawn alike for all columns of a row: the same stretch of time is seen in each signal."""
 
 
 def augmented(
@@ -55,7 +57,10 @@ def augmented(
     columns = dict(batch.columns)
     for name in names:
         kind, change = AUGMENTATIONS[name]
+        begun = generator.get_state()
         for column in (column for column, its in kinds.items() if its == kind):
+            if name in SHARED:
+                generator.set_state(begun)
             if not columns[column].extracted:  # its views were varied when they were made
                 columns[column] = change(columns[column], generator)
     return replace(batch, columns=columns)

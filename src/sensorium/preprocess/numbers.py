@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import CellError
 
 LIMIT = 1e6
@@ -60,9 +61,9 @@ def finite(array: NDArray[Any], what: str) -> NDArray[Any]:
         array = array.astype(np.float32)
     bad = ~np.isfinite(array)
     if bad.any():
+        share = f"{int(bad.sum())} of {counted(bad.size, 'number')}"
         raise CellError(
-            f"{what} with {int(bad.sum())} of {bad.size} numbers NaN, inf or beyond 3e38",
-            "fill the gaps, or leave the cell empty",
+            f"{what} with {share} NaN, inf or beyond 3e38", "fill the gaps, or leave the cell empty"
         )
     return array
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.batch import Batch
+from sensorium.core.counted import counted
 from sensorium.core.describe import build
 from sensorium.core.errors import (
     ArtifactError,
@@ -222,7 +223,7 @@ class Preprocess:
             ledger = Ledger()
             for fault in faults:
                 ledger.add(fault)
-            msg = f"{len(ledger)} damaged cells:\n{ledger.message()}"
+            msg = f"{counted(len(ledger), 'damaged cell')}:\n{ledger.message()}"
             raise TableError(msg, tuple(ledger))
 
     def state(self) -> dict[str, Any]:

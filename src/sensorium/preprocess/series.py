@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from sensorium.core.batch import Column, Layout
+from sensorium.core.counted import counted
 from sensorium.core.errors import CellError
 from sensorium.core.schema import Series
 from sensorium.media import read_npy
@@ -62,7 +63,8 @@ class SeriesStep(Step):
         """Refuse a signal of other channels."""
         if cell.shape[1] != self.channels:
             raise CellError(
-                f"a signal of {cell.shape[1]} channels, the training rows have {self.channels}",
+                f"a signal of {counted(cell.shape[1], 'channel')}, the training rows have "
+                f"{self.channels}",
                 "give time x channels, with the same channels in every row",
             )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sensorium.core.batch import Column, Layout
+from sensorium.core.counted import counted
 from sensorium.core.errors import CellError
 from sensorium.core.schema import Spans
 from sensorium.preprocess.cells import missing, wrong_type
@@ -192,7 +193,7 @@ def _placed(label: str, span: Mapping[str, Any], text: str | None) -> Slot:
     start, end = int(span["start"]), int(span["end"])
     most = end if text is None else len(text)
     if not 0 <= start < end <= most:
-        where = "" if text is None else f" of a text of {len(text)} characters"
+        where = "" if text is None else f" of a text of {counted(len(text), 'character')}"
         msg = f"span {label!r} goes from {start} to {end}{where}"
         raise CellError(msg, "start counts characters from 0, end is one past the last")
     words, said = "" if text is None else text[start:end], span.get("text")

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from sensorium.core.batch import Column, Layout
+from sensorium.core.counted import counted
 from sensorium.core.errors import CellError
 from sensorium.core.schema import Field
 from sensorium.media.pixels import as_array
@@ -54,7 +55,7 @@ class VectorStep(Step):
         """Refuse a vector of another size."""
         if len(cell) != self.size:
             raise CellError(
-                f"a vector of {len(cell)} numbers, the training rows have {self.size}",
+                f"a vector of {counted(len(cell), 'number')}, the training rows have {self.size}",
                 "give the same size in every row",
             )
 

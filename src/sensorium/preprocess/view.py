@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 from PIL import Image as Picture
 
+from sensorium.core.counted import counted
 from sensorium.core.faults import Ledger, RowId
 from sensorium.core.schema import Audio, Field
 from sensorium.media import file_named
@@ -91,7 +92,8 @@ def _signal(column: str, field: Field, clean: Any, name: str) -> CellView:  # no
         " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, height[:, channel], strict=True))
         for channel in range(min(channels, 6))
     )
-    return CellView(column, "series", f"{steps} steps, {channels} channels", lines=lines)
+    shape = f"{counted(steps, 'step')}, {counted(channels, 'channel')}"
+    return CellView(column, "series", shape, lines=lines)
 
 
 def _uri(kind: str, file: io.BytesIO) -> str:

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Int64
 
 from sensorium.core.batch import Features
 from sensorium.core.errors import PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Ledger
 from sensorium.model import Model, Row
 from sensorium.preprocess import Shelf
-
-Matrix = Float32[np.ndarray, " _ width"]
+from sensorium.search.glance import Matrix
 
 STEP = 256
 """Rows embedded at once."""

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import ArtifactError, PartError, TableError, all_at_once, nearest
 from sensorium.core.faults import Ledger
-from sensorium.data.table import Table
+from sensorium.data.read import read
 from sensorium.model import Model, load
 from sensorium.search.embed import STEP, embedded, embedded_query
+from sensorium.search.glance import Matrix
 from sensorium.search.hits import Hit, Pair, by_rank, joined
 from sensorium.search.keys import cells_of, check_names, keys_of, words_of
 from sensorium.search.lance_store import LanceStore
@@ -25,7 +27,6 @@ from sensorium.search.store import Ids, Store, placed
 STORES: dict[str, type[Store]] = {"sqlite": Storage, "lancedb": LanceStore}
 DEEP = 10
 """Of each way to rank, so many times more rows are joined than are wanted."""
-Matrix = Float32[np.ndarray, " _ width"]
 
 
 class Index:
@@ -52,7 +53,7 @@ class Index:
     def of(  # noqa: PLR0913
         cls,
         model: Model,
-        table: Table,
+        table: Any,
         *,
         column: str | None = None,
         key: str | None = None,
@@ -66,7 +67,8 @@ class Index:
 
         Args:
             model: embeds the rows; a copy of it lies in the index.
-            table: the rows. All of its columns are kept, for conditions and to be shown.
+            table: the rows: a ``Table``, or whatever ``read`` takes. All of its columns are kept,
+                for conditions and to be shown.
             column: whose vectors to keep, such as ``"photo"``; None takes the fused vector.
             key: a column that names each row; None takes the rows' numbers.
             out: a new folder; None keeps the index only as long as the object lives. For
@@ -90,6 +92,7 @@ class Index:
         if column is not None and column not in model.names:
             msg = f"the model has no input {column!r}{nearest(column, model.names)}"
             raise PartError(msg)
+        table = read(table)
         check_names(table.columns, key)
         place = placed(tempfile.mkdtemp(prefix="sensorium-") if out is None else out)
         facts = {"column": column, "key": key, "model": model.fingerprint,
@@ -132,7 +135,7 @@ class Index:
 
     def __repr__(self) -> str:
         what = "all columns" if self.column is None else repr(self.column)
-        return f"<Index of {len(self):,} rows by {what}: {self.folder}>"
+        return f"<Index of {counted(len(self), 'row')} by {what}: {self.folder}>"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -156,7 +159,7 @@ class Index:
 
     def add(
         self,
-        table: Table,
+        table: Any,
         *,
         ledger: Ledger | None = None,
         on_row: Callable[[int], None] | None = None,
@@ -172,7 +175,7 @@ class Index:
 
     def update(
         self,
-        table: Table,
+        table: Any,
         *,
         ledger: Ledger | None = None,
         on_row: Callable[[int], None] | None = None,
@@ -198,12 +201,13 @@ class Index:
 
     def _write(
         self,
-        table: Table,
+        table: Any,
         ledger: Ledger | None,
         on_row: Callable[[int], None] | None,
         *,
         replace: bool,
     ) -> None:
+        table = read(table)
         lacking = [f"{name!r}" for name in self.columns if name not in table.columns]
         if lacking:
             raise TableError(all_at_once("The table lacks columns of the index:", lacking))
@@ -280,7 +284,10 @@ class Index:
         """Find the rows nearest to vectors that are at hand: their keys and similarities."""
         if vectors.ndim != 2 or vectors.shape[1] != self._store.facts["width"]:
             width = self._store.facts["width"]
-            msg = f"the index holds vectors of {width} numbers, the query has {vectors.shape}"
+            msg = (
+                f"the index holds vectors of {counted(width, 'number')}, the query has "
+                f"{vectors.shape}"
+            )
             raise PartError(msg)
         allowed = None if where is None else self._store.where(where)
         ids, similar = self._store.nearest(vectors, top, allowed)
@@ -323,5 +330,6 @@ def _refuse_endless(numbers: Sequence[int], vectors: Matrix) -> None:
     wrong = [numbers[place] for place in np.flatnonzero(~np.isfinite(vectors).all(1)).tolist()]
     if wrong:
         rows = ", ".join(map(str, wrong[:20])) + (", ..." if len(wrong) > 20 else "")
-        msg = f"the model gives {len(wrong):,} rows no vector of finite numbers: rows {rows}; "
+        count = counted(len(wrong), "row")
+        msg = f"the model gives no vector of finite numbers for {count}: {rows}; "
         raise TableError(f"{msg}look at their cells, or leave them out; nothing was added")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float32, Int64
 
+from sensorium.search.glance import Matrix
 from sensorium.search.lance_tables import lancedb, vectors_in
 from sensorium.search.vectors import unit
 
@@ -33,7 +34,6 @@ AGAIN = 10
 """So many times the rows wanted are compared again in 32 bits."""
 PROBES = 20
 """Above a million rows there are several graphs; so many are looked into."""
-Matrix = Float32[np.ndarray, " _ width"]
 
 
 @dataclass(frozen=True)

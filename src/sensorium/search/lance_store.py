@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float32
 
 from sensorium.core.errors import ArtifactError
 from sensorium.search import lance_graph as graph
 from sensorium.search import lance_tables as tables
 from sensorium.search.conditions import Mirror
+from sensorium.search.glance import Matrix
 from sensorium.search.spoken import SHORTEST, Ranking, asked, folded, texts_with
-from sensorium.search.store import Found, Ids, Keyed, Matrix, Store, claimed, refuse_lost
+from sensorium.search.store import Found, Ids, Keyed, Store, claimed, refuse_lost
 from sensorium.search.vectors import best_of, in_order, unit
 
 BLOCK = 16_384
@@ -152,7 +152,7 @@ class LanceStore(Store):
         self,
         keys: Sequence[str] | None,
         rows: Sequence[tuple[Sequence[Any], str]],
-        vectors: Mapping[int, Float32[np.ndarray, " width"]],
+        vectors: Mapping[int, tables.Vector],
         *,
         replace: bool = False,
     ) -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from jaxtyping import Float32, Int64
 
 from sensorium.core.errors import ArtifactError, ExtraError
+from sensorium.search.glance import Matrix
 from sensorium.search.records import kept
 from sensorium.search.spoken import folded
 
@@ -160,9 +161,7 @@ def lines(
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def vectors_in(
-    batch: pa.RecordBatch, width: int
-) -> tuple[Int64[np.ndarray, " _"], Float32[np.ndarray, " _ width"]]:
+def vectors_in(batch: pa.RecordBatch, width: int) -> tuple[Int64[np.ndarray, " _"], Matrix]:
     """Give the ids of rows that have a vector, and their vectors."""
     column = batch.column("vector")
     there = column.is_valid().to_numpy(zero_copy_only=False)

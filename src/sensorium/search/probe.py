@@ -7,6 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError, TableError
 from sensorium.data.sample import is_missing
 from sensorium.model import Model, Row
@@ -60,7 +61,8 @@ class Probe:
         known = [number for number, name in enumerate(names) if not is_missing(name)]
         classes = sorted({str(names[number]) for number in known})
         if len(classes) < 2:
-            msg = f"{target!r} has {len(classes)} classes in rows with a vector; two are needed"
+            met = counted(len(classes), "class", "classes")
+            msg = f"{target!r} has {met} in rows with a vector; two are needed"
             raise TableError(msg)
         self.classes = tuple(classes)
         self._learned = self._make(len(known))

@@ -24,9 +24,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from sensorium.core.errors import ArtifactError, ExtraError, PartError
+from sensorium.search.glance import Matrix
 from sensorium.search.inverted import FEWEST, Inverted, Reach, check_faiss
 from sensorium.search.records import Records
-from sensorium.search.store import Found, Ids, Keyed, Matrix, Store, claimed, refuse_lost
+from sensorium.search.store import Found, Ids, Keyed, Store, claimed, refuse_lost
 from sensorium.search.vectors import Vectors
 
 INDEX = "index.json"

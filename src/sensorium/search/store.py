@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import ArtifactError, TableError, all_at_once
+from sensorium.search.glance import Matrix
 
 Ids = Int64[np.ndarray, " _"]
-Matrix = Float32[np.ndarray, " _ width"]
 Found = tuple[Int64[np.ndarray, " queries found"], Float32[np.ndarray, " queries found"]]
 Keyed = dict[int, tuple[str, dict[str, Any]]]
 
@@ -123,7 +124,7 @@ class Store(ABC):
         """
         known = self.ids_of(keys)
         if known:
-            title = f"{len(known):,} of the rows are in the index already (update them instead):"
+            title = f"the index has {counted(len(known), 'row')} of these already (update instead):"
             raise TableError(all_at_once(title, [f"key {key!r}" for key in known]))
 
     # --- finding ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError
 from sensorium.core.schema import Field, Number, Schema, Vector
 from sensorium.data import Table, infer, read
@@ -46,9 +47,9 @@ def from_array(array: NDArray[Any], names: Sequence[str] | None) -> Table:
     gaps = int(np.isnan(array).any(axis=1).sum())
     if gaps:
         msg = (
-            f"{gaps} of {len(array)} rows have NaN. An array of more than {WIDE} columns is read "
-            f"as one vector a row, which cannot have gaps: fill them (SimpleImputer), or give a "
-            f"DataFrame, whose cells may be missing"
+            f"NaN in {gaps} of {counted(len(array), 'row')}. An array of more than {WIDE} columns "
+            "is read as one vector a row, which cannot have gaps: fill them (SimpleImputer), or "
+            "give a DataFrame, whose cells may be missing"
         )
         raise TableError(msg)
     return read({VECTOR: list(array.astype(np.float32))})

@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sensorium.auto import choose
 from sensorium.auto.rules import fusion_for
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError, TableError, nearest
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Category, Field, Number, Schema
@@ -310,7 +311,7 @@ def _warn(faults: Sequence[Fault]) -> None:
         ledger = Ledger()
         for fault in faults:
             ledger.add(fault)
-        msg = f"{len(ledger)} damaged cells were taken as absent:\n{ledger.message()}"
+        msg = f"{counted(len(ledger), 'damaged cell')} taken as absent:\n{ledger.message()}"
         warnings.warn(msg, UserWarning, stacklevel=4)
 
 

@@ -116,7 +116,7 @@ class Book:
             else:
                 bad += 1
         if bad:
-            _say(f"{bad} of the features kept in {self.place} were damaged")
+            _say(f"features kept in {self.place} were damaged, {bad} in all")
         return found
 
     def keep(self, entries: dict[bytes, Features]) -> bool:

@@ -130,7 +130,9 @@ def _whole(folder: Path, index: str) -> Path:
     if not folder.exists() and (old / index).is_file():  # a crash fell between the two renames
         old.rename(folder)
         return folder
-    found = "no such folder" if not folder.is_dir() else f"it holds no {index}"
+    found = "it is a file" if folder.is_file() else "no such folder"
+    if folder.is_dir():
+        found = f"it holds no {index}"
     msg = f"{folder} cannot be loaded: {found}; name a folder that Sensorium wrote"
     raise ArtifactError(msg)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
@@ -57,6 +58,10 @@ class Heads(nn.Module, Mapping[str, Head]):
                 if fused.decide is None
                 else head.together(fused.decide, torch.stack(each, 1), present)
             )
+            if fused.lone and self.auxiliary:
+                own = head.together(_average, torch.stack(each, 1), present)
+                one = (present.sum(1) == 1).unsqueeze(1)
+                outputs[target] = torch.where(one, own, outputs[target])
         return Features(fused, outputs, alone)
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
@@ -84,3 +89,13 @@ class Heads(nn.Module, Mapping[str, Head]):
             return next(iter(by_target.values()))
         rows = zip(*by_target.values(), strict=True)
         return [dict(zip(by_target, row, strict=True)) for row in rows]
+
+
+def _average(
+    outputs: Float[Tensor, " batch parts outputs"],
+    present: Bool[Tensor, " batch parts"],
+    kind: str,  # noqa: ARG001  scores and values are averaged alike
+) -> Float[Tensor, " batch outputs"]:
+    """Average what the present parts say; of one part, that is what it says."""
+    weight = present.to(outputs.dtype).unsqueeze(2)
+    return (outputs * weight).sum(1) / weight.sum(1).clamp(min=1)

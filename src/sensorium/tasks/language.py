@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sensorium.core.errors import PartError
-from sensorium.decoders.ngrams import NgramModel, Table, Unit
+from sensorium.decoders.ngrams import NgramModel, NgramTable, Unit
 from sensorium.preprocess.written import WrittenStep
 
 ROWS = "rows"
@@ -71,7 +71,7 @@ class Language(nn.Module):
         orders = range(1, len(self.sizes) + 1)
         sides = ([getattr(self, f"{side}_{order}") for side in SIDES] for order in orders)
         tables = (
-            Table(keys.cpu().numpy(), *(values.float().cpu().numpy() for values in others))
+            NgramTable(keys.cpu().numpy(), *(values.float().cpu().numpy() for values in others))
             for keys, *others in sides
         )
         return NgramModel(self.unit, self.words, tuple(tables))

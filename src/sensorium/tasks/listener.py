@@ -1,6 +1,6 @@
 """What listens by CTC for a task: its losses, its texts, and when each token was said."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
+from sensorium.core.counted import counted
 from sensorium.core.faults import RowId
 from sensorium.decoders import CTC, Heard, ctc_losses, greedy, prefix_beam
 from sensorium.decoders.decoder import learned_marks
@@ -58,6 +59,9 @@ class Listener(nn.Module):
         judge: the family of scores.
         beams: how many beginnings are followed; 1 takes the best at each step.
         words: the only words that can be heard; () allows any.
+
+    Attributes:
+        short: the training rows met so far, and not taken note of, whose text does not fit.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class Listener(nn.Module):
         self.lexicon = Lexicon(step.tokens, words) if words else None
         self.language: Language | None = None
         self.weight = 0.0
-        self._short: set[RowId] = set()
+        self.short: set[RowId] = set()
 
     def believe(self, language: Language, weight: float) -> None:
         """Rank texts by how probable they are as texts, too.
@@ -111,7 +115,7 @@ class Listener(nn.Module):
         fits = sound.mask.sum(1) >= real.sum(1) + repeats.sum(1)
         if self.training and not bool(fits.all()):
             short = (column.present & sound.present & ~fits).tolist()
-            self._short |= {row for row, its in zip(batch.rows, short, strict=True) if its}
+            self.short |= {row for row, its in zip(batch.rows, short, strict=True) if its}
         counts = (column.present & sound.present & fits).to(losses.dtype)
         return {self.target: (losses * counts).sum() / counts.sum().clamp(min=1)}
 
@@ -126,24 +130,9 @@ class Listener(nn.Module):
     def study(self, texts: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
         """Learn the language, and see to it that the transcripts can be judged in the end."""
         judged(self.head.judge, ("a",), (("a",),))
-        self._short.clear()
+        self.short.clear()
         if self.language is not None:
             self.language.study([text for row in texts[self.target] for text in row])
-
-    @property
-    def notes(self) -> list[str]:
-        """Say which rows it could not learn from."""
-        if not (count := len(self._short)):
-            return []
-        first = sorted(map(str, self._short), key=lambda row: (len(row), row))[:NAMED]
-        named = ", ".join(first)
-        rows = f"row {named}" if count == 1 else f"rows {named}{', ...' if count > NAMED else ''}"
-        said = (
-            f"{self.target}: {count:,} training row{'s' * (count > 1)} taught nothing, for a text "
-            f"has more tokens than its sound has steps ({rows}): take more steps, Speech(step=2), "
-            "or shorten the texts"
-        )
-        return [said]
 
     def text(self, heard: Heard) -> str:
         """Join what was heard to a text."""
@@ -181,6 +170,17 @@ def listeners_of(task: nn.Module) -> dict[str, Listener]:
     return {part.target: part for part in task.modules() if isinstance(part, Listener)}
 
 
-def notes_of(task: nn.Module) -> list[str]:
-    """Give what those that listen in a task have to say of the training rows."""
-    return [note for part in listeners_of(task).values() for note in part.notes]
+def short_note(target: str, short: Collection[RowId]) -> str:
+    """Say which rows, one at least, taught nothing, for their text does not fit into their sound.
+
+    Args:
+        target: the column of texts.
+        short: the rows.
+    """
+    named = ", ".join(sorted(map(str, short), key=lambda row: (len(row), row))[:NAMED])
+    rows = f"row {named}" if len(short) == 1 else f"rows {named}"
+    return (
+        f"{target}: {counted(len(short), 'training row')} taught nothing, for a text has more "
+        f"tokens than its sound has steps ({rows}{', ...' if len(short) > NAMED else ''}): take "
+        "more steps, Speech(step=2), or shorten the texts"
+    )

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sensorium.core.batch import Batch, Fused
 from sensorium.core.errors import PartError, nearest
+from sensorium.decoders import Decoder
+from sensorium.decoders.prompt import columns_of
 from sensorium.preprocess.step import Step
 
 Words = tuple[tuple[str, ...], ...]
@@ -32,6 +34,27 @@ def text_of(job: str, asked: str | None, names: Sequence[str], steps: Mapping[st
     else:
         msg = f"{job} reads {asked!r}, which is no input of text{nearest(asked, texts)}"
     raise PartError(msg)
+
+
+def asked_of(
+    job: str, decoder: Decoder, names: Sequence[str], steps: Mapping[str, Step]
+) -> tuple[str, ...]:
+    """Find the input columns that a decoder's prompt repeats.
+
+    Args:
+        job: the task, for messages.
+        decoder: what writes.
+        names: the input columns.
+        steps: the fitted steps by column.
+
+    Errors:
+        PartError: one is no input of text, or no other column is left to look at.
+    """
+    asked = tuple(text_of(job, name, names, steps) for name in columns_of(decoder.asks))
+    if asked and set(asked) >= set(names):
+        msg = f"the prompt {decoder.asks!r} repeats all inputs, and none is left to look at"
+        raise PartError(msg)
+    return asked
 
 
 def words_of(name: str, batch: Batch, fused: Fused) -> Words:

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
+from sensorium.core.counted import counted
 from sensorium.core.errors import PartError, all_at_once
 from sensorium.core.schema import Field
 from sensorium.preprocess.step import Step
@@ -38,7 +39,10 @@ class Several(Task):
         if not tasks:
             faults.append("give at least one task")
         if weights is not None and len(weights) != len(tasks):
-            faults.append(f"{len(tasks)} tasks need {len(tasks)} weights, found {len(weights)}")
+            faults.append(
+                f"give a weight a task: {counted(len(tasks), 'task')}, "
+                f"{counted(len(weights), 'weight')}"
+            )
         repeated = sorted({t for t in self.targets if self.targets.count(t) > 1})
         faults += [f"target {target!r} belongs to more than one task" for target in repeated]
         if faults:

@@ -10,6 +10,7 @@ from sensorium.core.batch import Batch, Features, Fused
 from sensorium.core.describe import represent
 from sensorium.core.schema import Field
 from sensorium.decoders import Decoder
+from sensorium.decoders.prompt import columns_of
 from sensorium.preprocess.step import Step
 from sensorium.tasks.head import Array, Head
 
@@ -90,6 +91,11 @@ class Task(nn.Module, ABC):
         if hasattr(self, "body"):
             return self.body.decided(features)
         return {t: head.decide(features.outputs[t]) for t, head in self.heads.items()}
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The input columns that its decoder's prompt repeats; they need no encoder."""
+        return () if self.decoder is None else columns_of(self.decoder.asks)
 
     def suited(self, target: str, field: Field) -> Field:  # noqa: ARG002  by default any will do
         """Give a target's field as this task needs its cells: a decoder's own tokenizer."""

@@ -15,6 +15,7 @@ from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks.head import Array, as_rows
 from sensorium.tasks.language import Language
 from sensorium.tasks.listener import Listener
+from sensorium.tasks.reading import asked_of
 from sensorium.tasks.task import Task
 from sensorium.tasks.teaching import Teaching
 from sensorium.tasks.writer import Writer
@@ -114,6 +115,7 @@ class Transcribe(Task):
         else:
             own = (self.decoder, self.sampling, self.teaching)
             writer = Writer(target, step, width, judge, *own)
+            self.reads = self.needs = asked_of("Transcribe", writer.decoder, names, steps)
             self.body = _Both(listens, writer) if self.kind == "both" else writer
         self.heads = self.body.heads
 
@@ -151,7 +153,7 @@ class _Both(nn.Module):
 
     def forward(self, fused: Fused, batch: Batch) -> Features:
         written, heard = self.writer(fused, batch), self.listener(fused, batch)
-        return Features(fused, {**written.outputs, **heard.outputs})
+        return Features(fused, {**written.outputs, **heard.outputs}, texts=written.texts)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         written = self.writer.loss(features, batch)

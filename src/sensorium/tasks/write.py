@@ -6,6 +6,7 @@ from sensorium.core.schema import Text
 from sensorium.decoders import Decoder, Sampling
 from sensorium.preprocess.step import Step
 from sensorium.tasks.label import Classify
+from sensorium.tasks.reading import asked_of
 from sensorium.tasks.task import Task
 from sensorium.tasks.teaching import Teaching
 from sensorium.tasks.writer import Writer
@@ -48,13 +49,14 @@ class Caption(Task):
         self.sampling = sampling
         self.teaching = teaching
 
-    def setup(self, width: int, names: Sequence[str], steps: Mapping[str, Step]) -> None:  # noqa: ARG002
+    def setup(self, width: int, names: Sequence[str], steps: Mapping[str, Step]) -> None:
         """Set the decoder up."""
         step, sampling = steps[self.target], self.sampling or Sampling(beams=BEAMS)
         self.body = Writer(
             self.target, step, width, "caption", self.decoder, sampling, self.teaching
         )
         self.heads = self.body.heads
+        self.reads = self.needs = asked_of("Caption", self.body.decoder, names, steps)
 
 
 class Describe(Task):
@@ -87,13 +89,14 @@ class Describe(Task):
         self.sampling = sampling
         self.teaching = teaching
 
-    def setup(self, width: int, names: Sequence[str], steps: Mapping[str, Step]) -> None:  # noqa: ARG002
+    def setup(self, width: int, names: Sequence[str], steps: Mapping[str, Step]) -> None:
         """Set the decoder up."""
         step = steps[self.target]
         self.body = Writer(
             self.target, step, width, "text", self.decoder, self.sampling, self.teaching
         )
         self.heads = self.body.heads
+        self.reads = self.needs = asked_of("Describe", self.body.decoder, names, steps)
 
 
 class Answer(Task):
@@ -140,6 +143,7 @@ class Answer(Task):
             self.body = Writer(
                 self.target, step, width, "answer", self.decoder, self.sampling, self.teaching
             )
+            self.reads = self.needs = asked_of("Answer", self.body.decoder, names, steps)
         else:
             self.body = Classify(self.target)
             self.body.setup(width, names, steps)

@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Column, Features, Fused
 from sensorium.core.errors import PartError
 from sensorium.decoders import Decoder, Draft, Sampling, TextDecoder, stream, write
+from sensorium.decoders.prompt import columns_of, filled
 from sensorium.metrics import Cider, caption_tokens
 from sensorium.preprocess.step import Step
 from sensorium.preprocess.written import WrittenStep
 from sensorium.tasks.head import Array, as_rows
 from sensorium.tasks.judging import judged
+from sensorium.tasks.reading import Words, words_of
 from sensorium.tasks.teaching import Teaching
 from sensorium.tasks.words_head import WordsHead, token_losses
 
@@ -28,7 +31,10 @@ PLAIN = "plain"
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What a decoder looks at: the fused vector, unless it reads none, then all columns' tokens."""
+    """What a decoder looks at: the fused vector, unless it reads none, then all columns' tokens.
+
+    Columns that its prompt repeats word by word are not looked at.
+    """
 
     tokens: Float[Tensor, " batch time width"]
     mask: Bool[Tensor, " batch time"]
@@ -36,11 +42,15 @@ class Memory:
     @classmethod
     def of(cls, fused: Fused, decoder: Decoder) -> "Memory":
         """Put the fused vector before the tokens, so that no fusion's work is lost."""
+        asked = columns_of(decoder.asks)
+        mask = fused.mask.clone() if asked else fused.mask
+        for name in asked:
+            mask[:, fused.place(name)] = False
         if decoder.reads == "tokens":
-            return cls(fused.tokens, fused.mask)
+            return cls(fused.tokens, mask)
         first = fused.pooled.unsqueeze(1)
-        real = torch.ones_like(fused.mask[:, :1])
-        return cls(torch.cat([first, fused.tokens], 1), torch.cat([real, fused.mask], 1))
+        real = torch.ones_like(mask[:, :1])
+        return cls(torch.cat([first, fused.tokens], 1), torch.cat([real, mask], 1))
 
 
 class Writer(nn.Module):
@@ -84,17 +94,21 @@ class Writer(nn.Module):
         self.sampling = sampling or Sampling()
         self.teaching = teaching or Teaching()
         self.rare: Cider | None = None
+        self.asked = columns_of(self.decoder.asks)
 
     def forward(self, fused: Fused, batch: Batch) -> Features:
         """Score every token of the true texts; in self-critical training, of drawn ones too."""
         memory, column = Memory.of(fused, self.decoder), batch.columns[self.target]
-        read = self._read(memory, column)
+        asked = {name: words_of(name, batch, fused) for name in self.asked}
+        prompts = self._prompts(asked, len(memory.tokens))
+        there = column.mask & column.present[:, None]
+        said = torch.where(there, column.values, self.decoder.end)
         if self.training and self.teaching.own:
-            read = self._own(memory, read)
-        outputs = {self.target: self._scores(memory, read)}
+            said = self._own(memory, prompts, said)
+        outputs = {self.target: self._scores(memory, prompts, said)}
         if self.training and self.teaching.self_critical:
-            outputs |= self._drawn(memory)
-        return Features(fused, outputs)
+            outputs |= self._drawn(memory, prompts)
+        return Features(fused, outputs, texts=asked)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Give the loss of the true texts, and of drawn ones where there are any."""
@@ -120,24 +134,24 @@ class Writer(nn.Module):
             self.rare = Cider.fit([[caption_tokens(text) for text in row] for row in known])
 
     def write(
-        self, fused: Fused, sampling: Sampling | None = None, prefix: str = ""
+        self, features: Features, sampling: Sampling | None = None, prefix: str = ""
     ) -> list[list[Draft]]:
         """Write the candidates of each row, best first; of a sound that is not there, nothing."""
-        memory = Memory.of(fused, self.decoder)
-        given = self._prefix(prefix, memory)
+        memory = Memory.of(features.fused, self.decoder)
+        given = self._given(features, prefix)
         chosen = sampling or self.sampling
         found = write(self.decoder, memory.tokens, memory.mask, chosen, given)
-        rows = zip(found, self._something(fused), strict=True)
+        rows = zip(found, self._something(features.fused), strict=True)
         return [row if there else [Draft((), (), ended=True)] for row, there in rows]
 
     def stream(
-        self, fused: Fused, sampling: Sampling | None = None, prefix: str = ""
+        self, features: Features, sampling: Sampling | None = None, prefix: str = ""
     ) -> Iterator[str]:
         """Write the text of one row; gives it as far as it is settled, after each token."""
-        if not all(self._something(fused)):
+        if not all(self._something(features.fused)):
             return
-        memory = Memory.of(fused, self.decoder)
-        given = self._prefix(prefix, memory)
+        memory = Memory.of(features.fused, self.decoder)
+        given = self._given(features, prefix)
         chosen = sampling or replace(self.sampling, beams=1, candidates=1)
         for (ids,) in stream(self.decoder, memory.tokens, memory.mask, chosen, given):
             yield self.head.text(ids, prefix)
@@ -164,24 +178,25 @@ class Writer(nn.Module):
 
     def decided(self, features: Features) -> dict[str, Array]:
         """Write each row's text."""
-        drafts = self.write(features.fused)
+        drafts = self.write(features)
         return {self.target: as_rows(self.head.tokens.text(row[0].ids) for row in drafts)}
 
     def predict(self, features: Features) -> list[Any]:
         """Write each row's text."""
         return self.head.answers(self.decided(features)[self.target])
 
-    def _prefix(self, prefix: str, memory: Memory) -> Tensor | None:
-        ids = self.head.given(prefix)
-        if not ids:
-            return None
-        return torch.tensor([ids] * len(memory.tokens), device=memory.tokens.device)
+    def _prompts(self, asked: Mapping[str, Words], rows: int) -> list[list[int]]:
+        """Number the prompt of each row, filled with its own words."""
+        if not self.asked:
+            return [[]] * rows
+        cells = [{name: " ".join(asked[name][row]) for name in self.asked} for row in range(rows)]
+        return self.head.tokens.bare([filled(self.decoder.asks, own) for own in cells])
 
-    def _read(self, memory: Memory, column: Column) -> Int[Tensor, " batch steps"]:
-        """Give what the decoder reads of the true texts, its marks first."""
-        there = column.mask & column.present[:, None]
-        values = torch.where(there, column.values, self.decoder.end)
-        return torch.cat([self.decoder.begins(memory.tokens, memory.mask), values], 1)
+    def _given(self, features: Features, prefix: str) -> Int[Tensor, " batch steps"]:
+        """Give what stands before each row's text: its prompt, and the prefix for all."""
+        fused, ids = features.fused, self.head.given(prefix)
+        prompts = self._prompts(features.texts, len(fused.pooled))
+        return padded([[*own, *ids] for own in prompts], -1).to(fused.pooled.device)
 
     def _truth(self, column: Column) -> Column:
         """Give what the decoder is to say, its end last."""
@@ -192,44 +207,60 @@ class Writer(nn.Module):
         said = torch.cat([values, last], 1)
         return Column(said, steps <= lengths[:, None], column.present)
 
-    def _scores(self, memory: Memory, read: Tensor) -> Tensor:
-        scores = self.decoder(memory.tokens, memory.mask, read)
-        later: Tensor = scores[:, len(self.decoder.begin) - 1 :]
-        return later
+    def _scores(
+        self, memory: Memory, prompts: Sequence[Sequence[int]], said: Int[Tensor, " batch steps"]
+    ) -> Float[Tensor, " batch ends vocabulary"]:
+        """Score each token of texts, and what follows the last, behind marks and prompts.
+
+        Args:
+            memory: what is looked at.
+            prompts: the ids of each row's prompt.
+            said: the texts, filled up with ends.
+        """
+        marks, end = self.decoder.begin, self.decoder.end
+        begins = padded([[*marks, *own] for own in prompts], end, len(marks)).to(said)
+        if not self.asked:
+            read = torch.cat([begins, said], 1)
+            scores: Tensor = self.decoder(memory.tokens, memory.mask, read)[:, len(marks) - 1 :]
+            return scores
+        lengths = said.new_tensor([[len(marks) + len(own)] for own in prompts])
+        steps = torch.arange(said.shape[1] + 1, device=said.device)
+        read = F.pad(begins, (0, said.shape[1]), value=end).scatter(1, lengths + steps[:-1], said)
+        last = int((lengths[:, 0] + (said != end).sum(1)).max())
+        scores = self.decoder(memory.tokens, memory.mask, read[:, :last])
+        places = (lengths - 1 + steps).clamp(max=last - 1)
+        return scores.gather(1, places[..., None].expand(-1, -1, scores.shape[2]))
 
     def _plain(self, logits: Tensor, truth: Column) -> Tensor:
         real = (truth.mask & truth.present[:, None]).to(logits.dtype)
         losses = token_losses(logits, truth.values, self.teaching.smoothing)
         return (losses * real).sum() / real.sum().clamp(min=1)
 
-    def _own(self, memory: Memory, read: Tensor) -> Tensor:
+    def _own(self, memory: Memory, prompts: Sequence[Sequence[int]], said: Tensor) -> Tensor:
         """Put the decoder's own choices in place of some tokens (Mihaylova and Martins 2019)."""
-        marks = len(self.decoder.begin)
         with torch.no_grad():
-            own = self._scores(memory, read)[:, :-1].argmax(2)
+            own = self._scores(memory, prompts, said)[:, :-1].argmax(2)
         chosen = torch.rand(own.shape, device=own.device) < self.teaching.own
-        chosen &= read[:, marks:] != self.decoder.end  # what stands behind a text stays as it is
-        return torch.cat([read[:, :marks], torch.where(chosen, own, read[:, marks:])], 1)
+        chosen &= said != self.decoder.end  # what stands behind a text stays as it is
+        return torch.where(chosen, own, said)
 
     def _key(self, name: str) -> str:
         return f"{self.target}/{name}"
 
-    def _drawn(self, memory: Memory) -> dict[str, Tensor]:
+    def _drawn(self, memory: Memory, prompts: Sequence[Sequence[int]]) -> dict[str, Tensor]:
         """Draw a text a row, and write the best one, the baseline (Rennie et al. 2017)."""
         noise = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         was_training = self.training
         self.eval()
-        draws = write(
-            self.decoder, memory.tokens, memory.mask, Sampling(temperature=1.0), noise=noise
-        )
-        best = write(self.decoder, memory.tokens, memory.mask)
+        seen = (self.decoder, memory.tokens, memory.mask)
+        given = padded(prompts, -1).to(memory.tokens.device)
+        draws = write(*seen, Sampling(temperature=1.0), given, noise)
+        best = write(*seen, prefix=given)
         self.train(was_training)
         drawn, plain = (self._ids([row[0] for row in rows], memory) for rows in (draws, best))
-        begin = self.decoder.begins(memory.tokens, memory.mask)
         said = torch.where(drawn < 0, self.decoder.end, drawn)
-        read = torch.cat([begin, said[:, :-1]], 1)
         return {
-            self._key(DRAWN): self._scores(memory, read),
+            self._key(DRAWN): self._scores(memory, prompts, said[:, :-1]),
             self._key(f"{DRAWN} ids"): drawn,
             self._key(f"{PLAIN} ids"): plain,
         }
@@ -237,9 +268,7 @@ class Writer(nn.Module):
     def _ids(self, drafts: Sequence[Draft], memory: Memory) -> Int[Tensor, " batch steps"]:
         """Lay drafts side by side with their ends, padded with -1."""
         rows = [[*d.ids, *([self.decoder.end] if d.ended else [])] for d in drafts]
-        longest = max(1, *map(len, rows))
-        padded = [row + [-1] * (longest - len(row)) for row in rows]
-        return torch.tensor(padded, device=memory.tokens.device)
+        return padded(rows, -1, least=1).to(memory.tokens.device)
 
     def _critic(self, features: Features, column: Column) -> Tensor:
         """Raise the probability of draws that score above the best text, lower that of others."""
@@ -269,6 +298,16 @@ class Writer(nn.Module):
             words = [caption_tokens(text) for text in texts]
             return self.rare(words, [[caption_tokens(t) for t in row] for row in references])
         return -self.head.errors(as_rows(references), as_rows(texts))
+
+
+def padded(
+    rows: Sequence[Sequence[int]], filler: int, least: int = 0
+) -> Int[Tensor, " rows steps"]:
+    """Lay ids side by side, at least so many steps, filled up behind."""
+    longest = max(map(len, rows), default=0)
+    wide = max(least, longest)
+    whole = [[*row, *[filler] * (wide - len(row))] for row in rows]
+    return torch.tensor(whole, dtype=torch.int64).reshape(len(rows), wide)
 
 
 def writers_of(task: nn.Module) -> dict[str, Writer]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.counted import counted
 from sensorium.core.describe import build, describe
 from sensorium.encoders.encoder import Encoder
 from sensorium.testing.again import read_answer, write_job
@@ -170,13 +171,14 @@ def _check_padding(case: Case) -> None:
         one = column.rows(torch.tensor([row]))
         alone = encoder(replace(one, values=one.values[:, :length], mask=one.mask[:, :length]))
         padded = Encoded(*(x[[row]] for x in (together.tokens, together.mask, together.present)))
-        _same_tokens(alone, padded, f"a row of {length} steps without its padding")
+        _same_tokens(alone, padded, f"a row of {counted(length, 'step')} without its padding")
 
 
 def _same_tokens(one: Encoded, other: Encoded, what: str) -> None:
     tokens = one.tokens[one.mask], other.tokens[other.mask]
     counts = [len(x) for x in tokens]
-    demand(counts[0] == counts[1], "padding", f"{what} gave {counts[0]} tokens, not {counts[1]}")
+    own = counted(counts[0], "token")
+    demand(counts[0] == counts[1], "padding", f"{what} gave {own}, not {counts[1]}")
     gap = distance(*tokens)
     advice = "mask it wherever steps meet: convolutions, pooling, attention, norms"
     message = f"{what} changed the tokens ({gap:.1e} apart); {advice}"

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sensorium.core.batch import Batch, Column
+from sensorium.core.counted import counted
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import PartError
 from sensorium.preprocess import Step
@@ -148,7 +149,8 @@ def _check_heads(case: Case) -> None:
             ("answers", head.answers(decided)),
             ("errors", head.errors(truth, decided)),
         ):
-            demand(len(value) == rows, "heads", f"{what} of {target!r} gave {len(value)} rows")
+            own = counted(len(value), "row")
+            demand(len(value) == rows, "heads", f"{what} of {target!r} gave {own}")
         demand(head.known(truth).all(), "heads", f"a present {target!r} has no known truth")
         gone = head.truth(without_targets(case.batch).columns[target])
         demand(not head.known(gone).any(), "heads", f"an absent {target!r} has a known truth")

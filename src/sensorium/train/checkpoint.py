@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sensorium.core.errors import ArtifactError, TrainingError
+from sensorium.core.faults import RowId
 from sensorium.store.folder import opened, written
 
 INDEX = "checkpoint.json"
@@ -38,6 +39,7 @@ class Progress:
         settled: what was decided by measuring before the first step, such as the precision.
         history: one record an epoch.
         running: sums of the epoch under way (losses, rows).
+        short: by target that is heard, the rows whose text does not fit into their sound.
         done: whether training came to its end.
     """
 
@@ -50,6 +52,7 @@ class Progress:
     settled: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     running: dict[str, float] = field(default_factory=dict)
+    short: dict[str, list[RowId]] = field(default_factory=dict)
     done: bool = False
 
 

@@ -13,7 +13,11 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    broadcast_object_list,
+    gather_object,
+)
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch
@@ -23,6 +27,7 @@ from sensorium.data.loader import Loader
 from sensorium.evaluate import collect, validation
 from sensorium.model import Model
 from sensorium.preprocess import Shelf, augmented
+from sensorium.tasks.listener import listeners_of
 from sensorium.train.checkpoint import (
     Progress,
     load_checkpoint,
@@ -161,9 +166,19 @@ class Fit:
                 self._backward(torch.stack(list(losses.values())).sum())
         if update:
             self._update()
+        if progress.epoch == 0:
+            self._note_short()
         progress.step += 1
         progress.total += 1
         return {name: loss.detach() for name, loss in losses.items()}
+
+    def _note_short(self) -> None:
+        """Note the rows, of all processes, that cannot be heard; a checkpoint holds them too."""
+        for target, part in listeners_of(self.model.task).items():
+            known = self.progress.short.get(target, ())
+            found = gather_object(sorted(part.short, key=str))
+            self.progress.short[target] = list(dict.fromkeys([*known, *found]))
+            part.short.clear()
 
     def _backward(self, loss: Tensor) -> None:
         self.accelerator.backward(loss / self.plan.accumulate)

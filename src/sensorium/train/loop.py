@@ -14,7 +14,7 @@ from sensorium.core.faults import Ledger
 from sensorium.data.table import Table
 from sensorium.model import Model
 from sensorium.preprocess import Extractor, Shelf
-from sensorium.tasks.listener import notes_of
+from sensorium.tasks.listener import short_note
 from sensorium.train.checkpoint import newest
 from sensorium.train.failures import explained
 from sensorium.train.fit import Fit
@@ -107,7 +107,8 @@ def _record(fit: Fit) -> dict[str, Any]:
     progress, start = fit.progress, time.perf_counter()
     running, rows = progress.running, progress.running["rows"]
     scored = fit.validate()
-    notes = notes_of(fit.model.task) if progress.epoch == 0 else []  # by then it met every row
+    short = progress.short if progress.epoch == 0 else {}  # by then every row was met
+    notes = [short_note(target, rows) for target, rows in short.items() if rows]
     progress.seconds += time.perf_counter() - start
     return {
         "epoch": progress.epoch,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sensorium.core.counted import counted
 from sensorium.core.faults import Ledger
 from sensorium.evaluate import Report
 from sensorium.model import Model
@@ -31,3 +32,9 @@ class Run:
     seconds: float
     folder: Path | None = None
     report: Report | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        where = f" in {self.folder}" if self.folder else ""
+        made = f"{counted(len(self.history), 'epoch')}, {self.seconds:,.0f} s"
+        verdict = f": {self.report.verdict}" if self.report else ""
+        return f"<Run{where}, {made}{verdict}>"

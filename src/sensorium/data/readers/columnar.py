@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError, all_at_once
 from sensorium.data.column import tidy
 from sensorium.data.readers import records
@@ -65,7 +66,10 @@ def from_arrow(source: Any, folder: Path | None = None, name: str = "the table")
     if twice:
         raise TableError(all_at_once(f"{name} has columns of the same name; rename them:", twice))
     if not table.num_rows or not names:
-        msg = f"{name} is empty: it has {table.num_rows} rows and {len(names)} columns"
+        msg = (
+            f"{name} is empty: it has {counted(table.num_rows, 'row')} and "
+            f"{counted(len(names), 'column')}"
+        )
         raise TableError(msg)
     return Table({n: tidy(table.column(i)) for i, n in enumerate(names)}, folder=folder)
 

@@ -1,20 +1,22 @@
 """CSV, TSV and their kin. Arrow reads them; Python's csv module only explains what is wrong.
 
 Every cell is read as text first. A column becomes numbers only if all of its cells are written as
-numbers without loss: "007" stays text. An empty cell is missing in every column; NA, null and the
-like are missing only in columns of numbers, for in a column of words they may be words.
+numbers without loss: "007" stays text; between semicolons a comma is the decimal mark. An empty
+cell is missing in every column; NA, null and the like are missing only in columns of numbers, for
+in a column of words they may be words.
 """
 
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError, all_at_once
 from sensorium.data.column import Store, store
 from sensorium.data.readers import encoding as bytes_of
@@ -29,11 +31,13 @@ _REAL = (
     r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
     r"|^[+-]?(?i:inf|infinity)$"
 )
+_COMMA = r"^-?(0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?$"
 _LIST = r"(?s)^\[.*\]$"
 _DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 _BLOCK = 16 << 20
 _WHOLE_FILE = (1 << 31) - 1
 _MOST = 20
+_LOOKED_AT = 20
 _END = "the end of the file"
 
 
@@ -67,16 +71,28 @@ def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = 
     if table.num_rows == 0:
         msg = f"{file} is empty: it has a header and no rows"
         raise TableError(msg)
-    return Table({name: typed(table[name]) for name in table.column_names}, folder=file.parent)
+    comma = delimiter == ";"
+    columns = {name: typed(table[name], comma=comma) for name in table.column_names}
+    return Table(columns, folder=file.parent)
 
 
 def _delimiter(file: Path, encoding: str) -> str:
     if file.suffix.lower() in _DELIMITERS:
         return _DELIMITERS[file.suffix.lower()]
-    with file.open(encoding=encoding, newline="") as stream:
-        head = stream.readline()
-    counts = {mark: head.count(mark) for mark in ",;\t|"}
-    return "," if counts[","] else max(counts, key=lambda mark: counts[mark])
+    widths = {mark: _widths(file, encoding, mark) for mark in ",;\t|"}
+    if len(set(widths[","])) == 1 and widths[","][0] > 1:
+        return ","
+    # A comma in a name or in a number divides nothing where another mark cuts all rows alike.
+    even = [mark for mark, counts in widths.items() if counts[0] > 1 and len(set(counts)) == 1]
+    if even:
+        return max(even, key=lambda mark: widths[mark][0])
+    return "," if widths[","][0] > 1 else max(widths, key=lambda mark: widths[mark][0])
+
+
+def _widths(file: Path, encoding: str, delimiter: str) -> list[int]:
+    """Count the cells of the first rows, if this mark divides them."""
+    rows = islice(_rows(file, encoding, delimiter), _LOOKED_AT)
+    return [len(row) for _, row in rows] or [0]
 
 
 def _header(file: Path, encoding: str, delimiter: str) -> list[str]:
@@ -184,15 +200,21 @@ def _ragged(
         if len(row) != count:
             odd += 1
             if odd <= _MOST:
-                found.append(LineFault(line, f"{len(row)} columns, the header has {count}"))
+                own = counted(len(row), "column")
+                found.append(LineFault(line, f"{own}, the header has {count}"))
     lines = list(map(str, found))
     if odd > _MOST:
-        lines.append(f"and {odd - _MOST} more rows")
+        lines.append(f"and {counted(odd - _MOST, 'more row')}")
     return numbered and odd > 0, lines
 
 
-def typed(column: pa.ChunkedArray) -> Store:
-    """Turn a column of words into numbers, or lists, if all its cells are; else leave it."""
+def typed(column: pa.ChunkedArray, *, comma: bool = False) -> Store:
+    """Turn a column of words into numbers, or lists, if all its cells are; else leave it.
+
+    Args:
+        column: the words.
+        comma: whether 1.200,5 is a number.
+    """
     trimmed = pc.utf8_trim_whitespace(column)
     gone = pc.is_in(trimmed, pa.array(MISSING))
     known = pc.if_else(gone, None, trimmed)
@@ -201,6 +223,10 @@ def typed(column: pa.ChunkedArray) -> Store:
     for pattern, kind in ((_WHOLE, pa.int64()), (_REAL, pa.float64())):
         if pc.all(pc.match_substring_regex(known, pattern)).as_py():
             return known.cast(kind)
+    commas = comma and pc.any(pc.match_substring(known, ",")).as_py()
+    if commas and pc.all(pc.match_substring_regex(known, _COMMA)).as_py():
+        bare = pc.replace_substring(known, ".", "")
+        return pc.replace_substring(bare, ",", ".").cast(pa.float64())
     if pc.all(pc.match_substring_regex(known, _LIST)).as_py():
         return _lists(known) or column
     return column

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError
 from sensorium.data.column import Store, store, tidy
 from sensorium.data.readers import columnar
@@ -72,7 +73,9 @@ def _check_names(names: list[str], rows: int) -> None:
         msg = f"the table has several columns of the same name: {twice}; rename them"
         raise TableError(msg)
     if not rows or not names:
-        msg = f"the table is empty: it has {rows} rows and {len(names)} columns"
+        msg = (
+            f"the table is empty: it has {counted(rows, 'row')} and {counted(len(names), 'column')}"
+        )
         raise TableError(msg)
 
 

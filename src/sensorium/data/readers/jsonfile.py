@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError, all_at_once
 from sensorium.data.readers import encoding as bytes_of
 from sensorium.data.readers import records
@@ -62,9 +63,13 @@ def _named(rows: list[list[Any]], names: Sequence[str] | None, file: Path) -> li
     if names is None:
         msg = f"the rows of {file} are lists without names; give the columns' names, names=[...]"
         raise TableError(msg)
-    odd = [f"row {i}: {len(row)} cells" for i, row in enumerate(rows) if len(row) != len(names)]
+    odd = [
+        f"row {i}: {counted(len(row), 'cell')}"
+        for i, row in enumerate(rows)
+        if len(row) != len(names)
+    ]
     if odd:
-        raise TableError(all_at_once(f"{file}: {len(names)} names, but", odd[:_MOST]))
+        raise TableError(all_at_once(f"{file}: {counted(len(names), 'name')}, but", odd[:_MOST]))
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -83,7 +88,7 @@ def read_lines(file: Path, encoding: str | None = None) -> Table:
                 _read_line(number, line, rows, faults)
     if faults:
         lines = [str(fault) for fault in faults[:_MOST]]
-        lines += [f"and {len(faults) - _MOST} more lines"] * (len(faults) > _MOST)
+        lines += [f"and {counted(len(faults) - _MOST, 'more line')}"] * (len(faults) > _MOST)
         raise TableError(all_at_once(f"{file} cannot be read as JSON lines:", lines))
     if not rows:
         msg = f"{file} is empty: it has no rows"

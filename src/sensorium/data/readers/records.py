@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.core.errors import TableError, all_at_once
-from sensorium.core.faults import Fault, Ledger
+from sensorium.core.faults import no_rows
 from sensorium.data.column import Store, store
 from sensorium.data.table import Table
 
@@ -24,17 +24,10 @@ def from_rows(rows: Sequence[Any], folder: Path | None = None, name: str = "the 
     if not rows:
         msg = f"{name} is empty: it has no rows"
         raise TableError(msg)
-    ledger = Ledger()
-    columns: dict[str, None] = {}
-    for place, row in enumerate(rows):
-        if isinstance(row, Mapping):
-            columns.update(dict.fromkeys(map(str, row)))
-        else:
-            found = f"not a dict but of type {type(row).__name__}"
-            ledger.add(Fault(place, "", found, advice="give one dict a row: {column: cell}"))
-    if ledger:
+    if ledger := no_rows(rows):
         msg = f"{name} cannot be read:\n{ledger.message()}"
         raise TableError(msg, list(ledger))
+    columns = dict.fromkeys(str(column) for row in rows for column in row)
     if not columns:
         msg = f"{name} is empty: its rows have no columns"
         raise TableError(msg)

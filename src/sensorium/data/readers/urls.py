@@ -7,6 +7,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Schema
@@ -41,8 +42,8 @@ def download(table: Table, schema: Schema | None = None) -> Table:
             table = table.with_column(name, _fetched(table, name, cells, ledger))
     if ledger:
         msg = (
-            f"{len(ledger)} files could not be downloaded; empty these cells or leave the rows "
-            f"out:\n{ledger.message()}"
+            f"{counted(len(ledger), 'file')} could not be downloaded; empty these cells or "
+            f"leave the rows out:\n{ledger.message()}"
         )
         raise TableError(msg, list(ledger))
     return table

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sensorium.core.counted import counted
 from sensorium.core.errors import TableError
 from sensorium.data.column import store
 from sensorium.data.readers.pictures import folder_of
@@ -99,7 +100,7 @@ def _answers(asked: Sequence[Any], annotations: Any, file: Path) -> dict[str, An
     lost = [question["question_id"] for question in asked if question["question_id"] not in by_id]
     if lost:
         msg = (
-            f"{len(lost):,} of {len(asked):,} questions of {file} have no annotation, "
+            f"{file}: of {counted(len(asked), 'question')}, {len(lost):,} without an annotation, "
             f"the first is question {lost[0]}; do the two files belong together?"
         )
         raise TableError(msg)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.counted import counted
 from sensorium.core.errors import ExtraError, PartError
 from sensorium.core.schema import Field
 from sensorium.encoders.encoder import as_encoded
@@ -159,7 +160,8 @@ def _from_folder(timm: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
         msg = f"the weights in {folder} are not of {said['name']!r}: {error}"
         raise PartError(msg) from error
     if lost:
-        msg = f"{folder} lacks {len(lost)} weights of {said['name']!r}, for example {lost[0]}"
+        lacks = f"{folder} lacks {counted(len(lost), 'weight')} of {said['name']!r}"
+        msg = f"{lacks}, for example {lost[0]}"
         raise PartError(msg)
     return model, said | {"trained": config.get("pretrained_cfg") or {}}
 
