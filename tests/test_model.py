@@ -250,6 +250,23 @@ def test_embed_gives_a_vector_a_row(model: sm.Model, rows: list[dict[str, Any]])
         model.embed(*rows, column="foto")
 
 
+def test_embed_takes_so_many_rows_at_a_time(
+    model: sm.Model, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, run = model.embed(*rows), model.features
+    sizes: list[int] = []
+
+    def noted(batch: Any) -> Any:
+        sizes.append(len(batch))
+        return run(batch)
+
+    monkeypatch.setattr(model, "features", noted)
+    found = model.embed(rows, rows_per_step=3)
+    assert sizes == [3, 3, 2]
+    np.testing.assert_allclose(found, whole, atol=1e-5)
+    assert model.embed().shape == model.embed([]).shape == (0, WIDTH)
+
+
 def test_a_whole_table_is_answered_from_wherever_the_files_lie(
     model: sm.Model, mixed: Mixed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

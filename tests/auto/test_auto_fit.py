@@ -11,6 +11,7 @@ from mixed_table import Mixed
 from sensorium import encoders, fusion
 from sensorium.auto.parts import Ways, split_parts
 from sensorium.core.errors import PlanError, SchemaError, TableError
+from sensorium.core.schema import Field
 
 FAST = {"epochs": 2, "quiet": True, "out": None, "minutes": 0.2}
 
@@ -24,6 +25,17 @@ def test_several_targets_of_several_kinds(mixed: Mixed) -> None:
     answer = run.model.predict({"review": "lovely", "price": 1.0})[0]
     assert set(answer) == {"mood", "score"}
     assert isinstance(answer["score"], float)
+
+
+@pytest.mark.parametrize("kinds", [None, {"y": sm.Category()}])
+def test_labels_that_are_whole_numbers_come_back_as_such(kinds: dict[str, Field] | None) -> None:
+    rows = [{"x": float(i), "y": (3, -1, 12)[i % 3]} for i in range(90)]
+    model = sm.fit(rows, "y", kinds=kinds, **FAST).model  # type: ignore[arg-type]
+    assert model.classes == ("-1", "3", "12")
+    assert all(type(label) is int for label in model.predict(*rows[:9]))
+    words = [{**row, "y": str(row["y"])} for row in rows]
+    found = sm.fit(words, "y", kinds={"y": sm.Category()}, **FAST).model.predict(*words[:9])  # type: ignore[arg-type]
+    assert set(found) <= {"3", "-1", "12"}
 
 
 def test_tags_get_thresholds_and_lists(mixed: Mixed) -> None:

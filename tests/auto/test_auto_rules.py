@@ -87,6 +87,10 @@ def test_few_signals_are_read_as_one() -> None:
     for why, found in apart.items():
         assert not isinstance(found.fusion, Temporal), why
         assert "Stem" not in str(found.reasons), why
+    aligned = choose(
+        sm.Schema({"turn": long, "push": long}, {}), 600, task=sm.Align("turn", "push")
+    )
+    assert {type(part).__name__ for part in aligned.encoders.values()} == {"SeriesCNN"}
     own = choose(sm.Schema({"turn": long, "push": long}, MOOD), 600, fusion=Concat(32))
     assert {type(part).__name__ for part in own.encoders.values()} == {"SeriesCNN"}
 

@@ -121,6 +121,17 @@ def test_spans_are_predicted_as_lists(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [row["names"] for row in found] == [[], [span]] * 6
 
 
+def test_a_tag_may_speak_of_keywords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = ["keyword research", "writing"]
+    monkeypatch.setattr(
+        "sensorium.auto.listen.answers_of", lambda _, rows: [Reply(tags) for _ in rows]
+    )
+    rows = [{"said": row["said"], "about": "|".join(tags[: 1 + place % 2])}
+            for place, row in enumerate(ORDERS)]  # fmt: skip
+    found = said(rows, tmp_path, "--inputs", "said", "--target", "about")
+    assert {row["about"] for row in found} == {"keyword research|writing"}
+
+
 def test_a_command_is_predicted_under_its_columns_own_names(tmp_path: Path) -> None:
     found = said(ORDERS, tmp_path, "--task", "command", "--inputs", "said",
                  "--target", "wish", "--target", "parts", epochs=3)  # fmt: skip

@@ -129,6 +129,25 @@ def test_the_plan_of_a_run_keeps_how_the_rows_were_split(mixed: Any, tmp_path: P
     assert (table.split, table.group, table.time) == ("", None, "day")
 
 
+def test_the_plan_of_a_run_of_few_groups_spares_no_rows_either(tmp_path: Path) -> None:
+    file, again = tmp_path / "rows.csv", tmp_path / "again.toml"
+    lines = [f"{n % 7},p{n % 6},{'ab'[n % 2]}" for n in range(60)]
+    file.write_text("\n".join(["x,who,y", *lines]))
+    first = sensorium.fit(
+        file, "y", group="who", inputs=["x"], epochs=1, out=tmp_path / "first", quiet=True
+    )
+    again.write_text(write_plan(plan_of(tmp_path / "first")), encoding="utf-8")
+    keywords = load_plan(again).keywords()
+    assert keywords["valid"] == ""
+    second = sensorium.fit(**keywords, out=tmp_path / "second", quiet=True)
+    for run in (first, second):
+        assert run.folder is not None
+        assert "few groups: none is spared" in (run.folder / "report.md").read_text()
+        with np.load(run.folder / "rows.npz") as rows:
+            assert [len(rows[part]) for part in ("train", "valid", "test")] == [50, 0, 10]
+    assert first.history[0]["loss"] == second.history[0]["loss"]
+
+
 def test_a_run_of_a_table_in_memory_has_no_plan(mixed: Any, tmp_path: Path) -> None:
     rows = [{"price": row["price"], "mood": row["mood"]} for row in mixed.rows]
     sensorium.fit(rows, "mood", epochs=1, out=tmp_path / "run", quiet=True)

@@ -123,6 +123,22 @@ def test_dates_in_words_are_put_in_order_of_time_not_of_letters(form):
         assert whole.with_schema(schema).split(0.75, 0.25, time="t")[1].row_ids == test.row_ids
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("2021-Q4", "2020-Q1", "2021-Q1"),
+        ("2024", "1999", "2001"),
+        ("18:30", "06:05", "12:00"),
+        ("2024-W05", "2023-W50", "2024-W01"),
+    ],
+)
+def test_quarters_weeks_and_hours_in_words_are_in_order(words):
+    rows = read([{"when": word, "x": i} for word in words for i in range(4)])
+    train, test = rows.split(2 / 3, 1 / 3, time="when")
+    assert set(test.cells("when")) == {words[0]}
+    assert set(train.cells("when")) == set(words[1:])
+
+
 def test_times_that_are_no_dates_are_named():
     with pytest.raises(TableError, match=r"no dates .* such as 'dog'"):
         table(t=["dog", "cat"] * 10).split(0.5, 0.5, time="t")

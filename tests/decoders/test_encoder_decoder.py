@@ -227,3 +227,15 @@ def test_what_cannot_be_is_said(tiny: Tiny, tmp_path: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(PartError, match="pickle only"):
         ready(folder)
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+@torch.no_grad()
+def test_behind_a_prefix_that_fills_it_one_token_is_written(tiny: Tiny, beams: int) -> None:
+    decoder = ready(tiny("donut"))
+    room = decoder.positions - len(decoder.begin)
+    for given, most in ((room, 1), (room - 1, 2)):
+        drafts = write(decoder, seen(), MASK, Sampling(beams=beams), torch.full((3, given), 5))
+        assert all(1 <= len(row[0].log_probs) <= most for row in drafts)
+    with pytest.raises(PartError, match="shorten these"):
+        write(decoder, seen(), MASK, Sampling(beams=beams), torch.full((3, room + 1), 5))

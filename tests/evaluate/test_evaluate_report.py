@@ -151,10 +151,13 @@ def test_of_too_few_groups_single_rows_are_drawn_and_it_says_so() -> None:
     rows = rows_of(lambda left, _: left, 80, 0)
     inputs = {"left": Category(), "right": Category()}
     named = [{**row, "person": number // 20} for number, row in enumerate(rows)]
-    report = judged(taught(named, named, inputs, group="person"))
+    model = taught(named, named, inputs, group="person")
+    report = judged(model)
     assert report.targets["answer"].units == 80
     few = "There are only 4 different person in these rows: the intervals say nothing of others."
     assert few in report.notes
+    one = evaluate(model.model, read([{**row, "person": 7} for row in named]))
+    assert "These rows are all of one person: the intervals say nothing of others." in one.notes
 
 
 def test_rows_of_unknown_truth_are_left_out_and_counted(lonely: Taught) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 import sensorium as sm
 from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.errors import PartError
 from sensorium.encoders import Stem
 from sensorium.fusion import Temporal
 from sensorium.fusion.temporal import together
@@ -132,3 +133,21 @@ def test_a_row_of_one_column_is_answered_by_that_column() -> None:
     with torch.inference_mode():
         torch.testing.assert_close(joint[4:], head(found.fused.pooled)[4:])
     assert not torch.allclose(joint[4:], own[4:])
+
+
+@pytest.mark.parametrize("part", [Stem, Temporal])
+def test_an_even_kernel_is_refused(part: type[Stem] | type[Temporal]) -> None:
+    with pytest.raises(PartError, match=f"{part.__name__} needs an odd kernel, found 4"):
+        part(WIDTH, kernel=4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("ends", [(12, 0), (0, 12), (0, 0), (1, 1)])
+def test_one_row_gives_finite_vectors_whatever_it_lacks(
+    ends: tuple[int, int],
+    training: bool,
+) -> None:
+    columns = dict(zip(NAMES, (signal(3, ends[0]), signal(2, ends[1])), strict=True))
+    encoded = {n: stem(columns[n]) for n, stem in zip(NAMES, stems(3, 2), strict=True)}
+    found = ready().train(training)(encoded)
+    assert all(part.isfinite().all() for part in (found.pooled, *found.parts.values()))

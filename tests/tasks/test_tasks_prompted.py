@@ -222,4 +222,26 @@ def test_a_text_ends_where_no_room_is_left(tiny: Tiny) -> None:
     decoder.limit = 100
     rows = [{**ROWS[0], "asked": "bad " * count} for count in (1, 20, 38)]
     found = model.write(*rows)
-    assert [len(one.pieces) for (one,) in found] == [37, 18, 0]
+    assert [len(one.pieces) for (one,) in found] == [38, 19, 1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_nothing_heard_nothing_is_written_whatever_stands_in_the_prompt(tiny: Tiny) -> None:
+    folder = tiny("donut")
+    sees = encoders.Pretrained(str(folder), 16, pool="full", project=False)
+    decoder = EncoderDecoder(str(folder), prompt=PROMPT)
+    schema = sm.Schema(
+        {"photo": sees.suited(sm.Image()), "asked": sm.Text(max_tokens=30)},
+        {"said": decoder.suited(sm.Text())},
+    )
+    task = tasks.Transcribe(
+        "said", kind="attention", decoder=decoder, sampling=Sampling(max_tokens=LONG)
+    )
+    model = sm.Model(
+        sm.Preprocess.fit(sm.read(ROWS, schema)),
+        encoders={"photo": sees}, fusion=fusion.Mean(16), task=task,
+    )  # fmt: skip
+    decoder.never = (*decoder.never, decoder.end)
+    seen, blind = model.write(ROWS[0], {**ROWS[0], "photo": None})
+    assert len(seen[0].pieces) == LONG
+    assert len(blind[0].pieces) == 0

@@ -290,8 +290,19 @@ def test_epochs_are_reckoned_anew_ever_more_rarely(
     monkeypatch.setattr(fit_module, "fitting", slow_at_first)
     plan = sm.Plan(epochs=9, minutes=10.0, precision="fp32")
     run = sm.train(tiny_model(tables[0]), tables[0], plan=plan, quiet=True)
-    assert reckoned == [1, 2, 4, 8]
+    assert reckoned == [1, 2, 4, 8, 9]
     assert len(run.history) == 9
+
+
+@pytest.mark.parametrize(("fits", "made"), [(12, 12), (4, 3)])
+def test_an_early_end_is_put_off_where_there_is_time(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch, fits: int, made: int
+) -> None:
+    """A machine that was busy in the first two epochs; one epoch more would not be worth it."""
+    monkeypatch.setattr(fit_module, "fitting", lambda _, done, *__: 3 if done < 3 else fits)
+    plan = sm.Plan(epochs=20, minutes=10.0, precision="fp32")
+    run = sm.train(tiny_model(tables[0]), tables[0], plan=plan, quiet=True)
+    assert len(run.history) == run.settled["epochs"] == made
 
 
 def test_the_faster_precision_is_kept(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:

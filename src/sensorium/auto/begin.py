@@ -27,6 +27,8 @@ from sensorium.tasks import Task
 from sensorium.train import Plan, Run
 
 Damaged = Literal["error", "absent", "skip"]
+NONE = ""
+"""In place of a table of rows to choose by: no row is wanted."""
 
 
 def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may decide
@@ -63,8 +65,9 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         inputs: the columns to learn from; None takes all that can be used.
         kinds: fields for columns whose inferred kind is wrong, by name.
         schema: inputs and targets in full; then nothing is inferred.
-        valid: a table of rows to choose by; None takes a tenth of the source, or none where
-            rows of one ``group`` stay together and there are 20 groups or fewer.
+        valid: a table of rows to choose by; None takes a tenth of the source, or no row where
+            classes are learned of 20 groups or fewer (see ``group``), without a task or plan of
+            one's own; "" takes none.
         test: a table of rows to be judged on; None takes a tenth of the source.
         split: a column that names the parts (train, valid, test); "" ignores one that does.
         group: a column whose equal values stay in one part (a customer, a speaker).
@@ -104,11 +107,11 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
             schema = _without_trend(schema, time)
     words = worded(schema, task, pairs.table, given)
     schema, task = words.schema, words.task
-    others = (_beside(extra, pairs.lists, schema) for extra in (valid, test))
     ways = Ways(split, pairs.group or words.group, time, seed)
     rows = pairs.table.with_schema(schema)
-    spare = task is not None or plan is not None or not has_few_groups(rows, schema, ways)
-    parts = split_parts(rows, schema, ways, *others, spare=spare)
+    valid = NONE if _is_open(valid, task, plan) and has_few_groups(rows, schema, ways) else valid
+    others = (_beside(extra, pairs.lists, schema) for extra in (valid, test))
+    parts = split_parts(rows, schema, ways, *others, spare=not _is_none(valid))
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
     encoders = {name: part for name, part in (encoders or {}).items() if name not in gone}
@@ -130,11 +133,25 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
 
 def _beside(source: Any, lists: Sequence[str], schema: Schema) -> Table | None:
     """Read a table of rows to choose by, or to be judged on, if there is one."""
-    return None if source is None else exploded(read(source), lists).with_schema(schema)
+    if source is None or _is_none(source):
+        return None
+    return exploded(read(source), lists).with_schema(schema)
+
+
+def _is_none(source: Any) -> bool:
+    """Tell whether no row is wanted, as a plan says it; what is None is left to us."""
+    return isinstance(source, str) and source == NONE
+
+
+def _is_open(*given: Any) -> bool:
+    """Tell whether all of these are left to be chosen."""
+    return all(one is None for one in given)
 
 
 def _path(source: Any) -> str | None:
-    """Give where a table can be read again; None for one in memory."""
+    """Give where a table can be read again; None for one in memory, "" for no rows."""
+    if _is_none(source):
+        return NONE
     return str(Path(source).absolute()) if isinstance(source, str | Path) else None
 
 

@@ -11,7 +11,6 @@ from sensorium.data.split import COLUMNS
 TRAIN_WORDS = {"train", "training"}
 FEW_GROUPS = 20
 """Of so few people, homes or machines none is spared to choose by."""
-WHOLE = "few groups: none is spared to choose by, and the last weights are kept"
 ROWS_PER_CLASS = 5
 """With fewer rows a class the classes are not kept in proportion: each has one row to learn from,
 and too few would be left for the other parts to be like the table."""
@@ -106,11 +105,14 @@ def split_parts(
         return Parts(train, valid, tested, f"a tenth of the rows tests, {_how(ways)}")
     if test is not None:
         train, chosen = _spared(table, schema, ways, spare=spare)
-        how = f"a tenth of the rows validates, {_how(ways)}" if spare else WHOLE
+        how = (
+            f"a tenth of the rows validates, {_how(ways)}" if spare else _whole(table, schema, ways)
+        )
         return Parts(train, chosen, test, how)
     if not spare:
         train, tested = _shared(table, schema, ways, 0.9, 0.1)
-        return Parts(train, table.take([]), tested, f"a tenth tests, {_how(ways)}; {WHOLE}")
+        how = f"a tenth tests, {_how(ways)}; {_whole(table, schema, ways)}"
+        return Parts(train, table.take([]), tested, how)
     train, chosen, tested = _shared(table, schema, ways, 0.8, 0.1, 0.1)
     return Parts(train, chosen, tested, f"80 / 10 / 10 % of the rows, {_how(ways)}")
 
@@ -130,7 +132,7 @@ def _named(table: Table, schema: Schema, ways: Ways, by: str, *, spare: bool) ->
         raise TableError(msg)
     if any(str(word).lower().startswith("te") for word in others[0].cells(by)):
         kept, taken = _spared(train, schema, ways, spare=spare)
-        rest = "a tenth of train validates" if spare else WHOLE
+        rest = "a tenth of train validates" if spare else _whole(table, schema, ways)
         return Parts(kept, taken, others[0], f"{how}; {rest}")
     kept, taken = _shared(train, schema, ways, 0.9, 0.1)
     return Parts(kept, others[0], taken, f"{how}; a tenth of train tests")
@@ -159,6 +161,11 @@ def _stratum(table: Table, schema: Schema) -> str | None:
 
 def _is_one_class(field: Field) -> bool:
     return isinstance(field, Flag) or (isinstance(field, Category) and not field.many)
+
+
+def _whole(table: Table, schema: Schema, ways: Ways) -> str:
+    few = "few groups: " if has_few_groups(table, schema, ways) else ""
+    return f"{few}none is spared to choose by, and the last weights are kept"
 
 
 def _how(ways: Ways) -> str:

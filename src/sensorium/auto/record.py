@@ -26,7 +26,7 @@ class Record:
 
     Attributes:
         sources: paths of the table and, where they lie apart, of the validation and test tables;
-            None for what was an object in memory.
+            None for what was an object in memory, "" where no rows to choose by were wanted.
         fingerprints: the sha256 of the three parts.
         plan: how to train.
         reasons: why the parts were chosen.
@@ -49,7 +49,7 @@ class Record:
         """Write run.json and the rows of each part."""
         content = describe(self)
         (folder / FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
-        rows = {name: np.asarray(getattr(parts, name).row_ids) for name in PARTS}
+        rows = {name: np.asarray(getattr(parts, name).row_ids, np.int64) for name in PARTS}
         np.savez_compressed(folder / ROWS, **rows)  # type: ignore[arg-type]
 
 

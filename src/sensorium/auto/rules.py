@@ -149,7 +149,7 @@ def is_of_signals(schema: Schema, rows: int) -> bool:
     """Tell whether a table of few rows has several long signals, and nothing else, of classes."""
     fields = schema.inputs.values()
     signals = len(fields) > 1 and all(map(_is_long, fields))
-    return signals and rows < FEW and _is_of_classes(schema)
+    return signals and rows < FEW and bool(schema.targets) and _is_of_classes(schema)
 
 
 def signals_together(schema: Schema, width: int) -> tuple[dict[str, Encoder], Fusion, list[str]]:

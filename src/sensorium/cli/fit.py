@@ -33,7 +33,9 @@ def fit(
     task: TaskName = None,
     inputs: Inputs = None,
     kind: Kinds = None,
-    valid: Annotated[str | None, typer.Option(help="A table of rows to choose by.")] = None,
+    valid: Annotated[
+        str | None, typer.Option(help='A table of rows to choose by; "" spares none.')
+    ] = None,
     test: Annotated[str | None, typer.Option(help="A table of rows to be judged on.")] = None,
     split: Annotated[
         str | None, typer.Option(help="A column that says train, valid or test.")

@@ -132,7 +132,8 @@ def _cell(value: Any, field: Any) -> Any:
 
 def _is_ranked(value: Any) -> bool:
     """Tell keywords with their scores from spans and tags."""
-    return isinstance(value, list) and bool(value) and "keyword" in value[0]
+    firsts = value[:1] if isinstance(value, list) else []
+    return any(isinstance(first, dict) and "keyword" in first for first in firsts)
 
 
 def _ranks(target: str, value: Any) -> dict[str, Any]:

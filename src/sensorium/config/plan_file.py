@@ -41,7 +41,7 @@ class Source:
         target: the column or columns to learn; () where the task names them.
         inputs: the columns that the model sees; () for all that can be used.
         kinds: kinds by column, where no option is needed: ``{price = "number"}``.
-        valid: a table of rows to choose by.
+        valid: a table of rows to choose by; "" spares none.
         test: a table of rows to be judged on.
         split: a column that names the parts; "" ignores one that does.
         group: a column whose equal values stay in one part.
@@ -96,7 +96,11 @@ class Config:
         kinds = {name: KINDS[kind.lower()]() for name, kind in table.kinds.items()}
         files = {"source": table.source, "valid": table.valid, "test": table.test}
         return {
-            **{name: self.folder / file for name, file in files.items() if file is not None},
+            **{
+                name: file and self.folder / file
+                for name, file in files.items()
+                if file is not None
+            },
             "target": table.target or None,
             "inputs": table.inputs or None,
             "kinds": {**kinds, **self.fields},

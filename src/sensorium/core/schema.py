@@ -143,12 +143,14 @@ class Category(Field):
         many: a cell holds several names, as a list or joined by ``separator``.
         separator: what joins the names of one cell.
         least: a name seen in fewer training rows counts as unknown (inputs only).
+        whole: the names are whole numbers, and answers are given as such (targets only).
     """
 
     kind: ClassVar[str] = "category"
     many: bool = False
     separator: str = "|"
     least: int = 1
+    whole: bool = False
 
     def _faults(self) -> list[str]:
         return self._at_least(1, "least")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sensorium.core.errors import SchemaError, all_at_once, nearest
-from sensorium.core.schema import FIELDS, Field, Schema
+from sensorium.core.schema import FIELDS, Category, Field, Schema
 from sensorium.data import split as splits
 from sensorium.data.kinds import Told, tell
 from sensorium.data.read import read
@@ -111,7 +111,10 @@ def _check(table: Table, names: Sequence[str], kinds: Mapping[str, str | Field])
 
 def _told(table: Table, sample: Sample, asked: str | Field | None) -> Told:
     if asked is not None:
-        return Told(_asked(asked, tell(sample)), "as you said")
+        field = _asked(asked, tell(sample))
+        if isinstance(field, Category) and sample.target and sample.all(int):
+            field = replace(field, whole=True)
+        return Told(field, "as you said")
     told = tell(sample)
     if not sample.whole and len(sample.distinct) <= 1 and told.useful:
         cells = table.with_schema(None).cells(sample.name)

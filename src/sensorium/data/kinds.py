@@ -116,7 +116,7 @@ def _whole(sample: Sample) -> Told | None:
         return None
     count = len(sample.distinct)
     if sample.target and count <= MOST_SMALL:
-        return Told(Category(), f"a target of {counted(count, 'different whole number')}")
+        return Told(Category(whole=True), f"a target of {counted(count, 'different whole number')}")
     if _CODE_NAME.search(sample.name):
         return Told(Category(), f"numbers by name a code, {count:,} different")
     if _is_counter(sample):

@@ -224,9 +224,9 @@ class EncoderDecoder(Decoder):
         return Looked(_kept_nothing(), memory, mask)
 
     def room(self, state: State) -> Sequence[int]:
-        """Give its limit."""
+        """Give its limit and one more, for what is written last is not read."""
         assert isinstance(state, Looked)  # noqa: S101  what start gave
-        return [self.positions] * len(state.memory)
+        return [self.positions + 1] * len(state.memory)
 
     def step(
         self, tokens: Int[Tensor, " batch steps"], state: State

@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import nn
 
 from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.errors import PartError
 from sensorium.encoders.encoder import Encoder, as_encoded
 from sensorium.nn.patches import patch_mask
 
@@ -24,10 +25,16 @@ class Stem(Encoder):
             width: the common width.
             kernel: steps that the convolution sees; odd.
             stride: how many steps lie between two tokens.
+
+        Errors:
+            PartError: an even kernel, which has no step in its middle.
         """
         super().__init__(width)
         self.kernel = kernel
         self.stride = stride
+        if kernel % 2 == 0:
+            msg = f"Stem needs an odd kernel, found {kernel}; a token stands in its middle"
+            raise PartError(msg)
 
     def setup(self, layout: Layout) -> None:
         """Make the weights."""

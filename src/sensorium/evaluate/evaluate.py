@@ -195,5 +195,6 @@ def _notes(table: Table, train: Table | None, shelf: Shelf, group: str | None) -
         notes.append(f"Rows of one {group} were drawn together for the intervals.")
     elif groups:
         few = f"There are only {groups} different {group} in these rows"
+        few = f"These rows are all of one {group}" if groups == 1 else few
         notes.append(f"{few}: the intervals say nothing of others.")
     return tuple(notes)

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from sensorium.core.batch import Encoded, Fused
+from sensorium.core.errors import PartError
 from sensorium.fusion.fusion import Fusion, as_fused
 from sensorium.nn.dilated import Dilated
 
@@ -28,11 +29,17 @@ class Temporal(Fusion):
             depth: residual blocks; before and after each of them time is halved.
             kernel: steps that a convolution sees; odd.
             dropout: share of features dropped while training.
+
+        Errors:
+            PartError: an even kernel, which has no step in its middle.
         """
         super().__init__(width)
         self.depth = depth
         self.kernel = kernel
         self.dropout = dropout
+        if kernel % 2 == 0:
+            msg = f"Temporal needs an odd kernel, found {kernel}; a step stands in its middle"
+            raise PartError(msg)
 
     def build(self, parts: int) -> None:  # noqa: ARG002 - two trunks, however many columns
         """Make a trunk for all together, and one that every column goes through alone."""
@@ -43,12 +50,10 @@ class Temporal(Fusion):
         aligned = together(encoded)
         present = torch.stack([e.present for e in encoded], 1)
         counts = present | ~present.any(1, keepdim=True)
-        shown = counts.T.unsqueeze(-1)
-        masks = torch.stack([mask for _, mask in aligned]) & shown
-        total = sum(x * c.unsqueeze(-1) for (x, _), c in zip(aligned, shown, strict=True))
-        joint = _averaged(self.trunk, total, masks.any(0))
-        tokens, real = (torch.cat(side) for side in zip(*aligned, strict=True))
-        alone = _averaged(self.apart, tokens, real).chunk(len(encoded))
+        masks = torch.stack([mask for _, mask in aligned]) & counts.T.unsqueeze(-1)
+        steps = torch.stack([tokens for tokens, _ in aligned]) * masks.unsqueeze(-1)
+        joint = _averaged(self.trunk, steps.sum(0), masks.any(0))
+        alone = _averaged(self.apart, steps.flatten(0, 1), masks.flatten(0, 1)).chunk(len(encoded))
         parts = dict(zip(self.names, alone, strict=True))
         return replace(as_fused(joint, encoded), parts=parts, lone=True)
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from sensorium.core.batch import Batch, Encoded, Features
 from sensorium.core.describe import describe
-from sensorium.core.errors import PartError, TableError, all_at_once, nearest
+from sensorium.core.errors import PartError, TableError, nearest
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Schema
 from sensorium.core.seed import derive
@@ -27,6 +27,7 @@ from sensorium.encoders.frozen import content_name, extracting, features_name
 from sensorium.fusion import Fusion
 from sensorium.model.answers import Answer, Row, answer_of, check_rows
 from sensorium.model.given import rows_of
+from sensorium.model.misfits import check_parts
 from sensorium.model.unread import unread
 from sensorium.model.writing import Written, pieces, writer_in
 from sensorium.model.writing import written as written_text
@@ -67,7 +68,7 @@ class Model(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_parts(prep, encoders, fusion, task)
+        check_parts(prep, encoders, fusion, task)
         self.prep = prep
         self.seed = seed
         self.names = tuple(prep.schema.inputs)
@@ -262,14 +263,30 @@ class Model(nn.Module):
             raise PartError(msg)
         return heads[0].names
 
-    def embed(self, *rows: Any, column: str | None = None) -> NDArray[np.floating[Any]]:
-        """Give a vector a row, Float[rows width]: fused, or of one column alone."""
+    def embed(
+        self, *rows: Any, column: str | None = None, rows_per_step: int = 256
+    ) -> NDArray[np.floating[Any]]:
+        """Give a vector a row, Float[rows width]: fused, or of one column alone.
+
+        Args:
+            rows: cells by column, or a whole table.
+            column: the column; None takes the fused vector.
+            rows_per_step: how many rows go through the model at once.
+
+        Errors:
+            PartError: there is no such column.
+            TableError: as for ``answers``.
+        """
         if column is not None and column not in self.names:
             msg = f"the model has no input {column!r}{nearest(column, self.names)}"
             raise PartError(msg)
-        fused = self.features(self.prep(rows_of(rows, self.schema))).fused
-        vectors = fused.pooled if column is None else fused.parts[column]
-        return np.asarray(vectors.float().cpu().numpy())
+        clean, faults = self._clean(rows_of(rows, self.schema))
+        vectors = [np.zeros((0, self.fusion.width), np.float32)]
+        for batch in self._batches(clean, faults, rows_per_step):
+            fused = self.features(batch).fused
+            found = fused.pooled if column is None else fused.parts[column]
+            vectors.append(found.float().cpu().numpy())
+        return np.concatenate(vectors)
 
     def features(self, batch: Batch) -> Features:
         """Run the model for use: no gradients, no dropout."""
@@ -371,28 +388,6 @@ class Model(nn.Module):
         count = sum(p.numel() for p in self.parameters())
         lines += ["", f"{count:,} weights. Load it with:", ""]
         return "\n".join([*lines, "    sensorium.load('this folder').predict({...})", ""])
-
-
-def _check_parts(
-    prep: Preprocess, encoders: Mapping[str, Encoder], fusion: Fusion, task: Task
-) -> None:
-    inputs, faults = prep.schema.inputs, []
-    asked, lost = task.asked, [name for name in task.asked if name not in inputs]
-    faults += [f"input {n!r} has no encoder" for n in inputs if n not in {*encoders, *asked}]
-    faults += [f"the prompt repeats {n!r}, which is no input{nearest(n, inputs)}" for n in lost]
-    for name, encoder in encoders.items():
-        if name not in inputs:
-            faults.append(f"there is no input {name!r}{nearest(name, inputs)}")
-        elif prep.steps[name].layout.kind not in encoder.kinds:
-            kind, reads = prep.steps[name].layout.kind, sorted(encoder.kinds)
-            faults.append(f"{name!r} is {kind}, but {type(encoder).__name__} reads {reads}")
-        if encoder.width != fusion.width:
-            faults.append(f"{name!r} has width {encoder.width}, the fusion has {fusion.width}")
-    targets = prep.schema.targets
-    faults += [f"no target {name!r}{nearest(name, targets)}" for name in task.targets
-               if name not in targets]  # fmt: skip
-    if faults:
-        raise PartError(all_at_once("These parts do not fit together:", faults))
 
 
 def _write_json(file: Path, content: Any) -> None:

@@ -31,7 +31,12 @@ def classes_of(target: str, step: Step) -> tuple[Any, ...]:
             f"rows{f': {met[0]!r}' if met else ''}; there is nothing to tell apart"
         )
         raise PartError(msg)
-    return classes
+    whole = getattr(step.field, "whole", False) and all(map(_is_whole, classes))
+    return tuple(map(int, classes)) if whole else classes
+
+
+def _is_whole(name: Any) -> bool:
+    return str(name).removeprefix("-").isdecimal()
 
 
 def tags_of(target: str, step: Step) -> tuple[str, ...]:

@@ -160,7 +160,8 @@ class Writer(nn.Module):
         """Tell the rows that there is something to write of: all, but for what is heard."""
         if not self.head.judge.endswith("speech"):
             return [True] * len(fused.pooled)
-        there: list[bool] = torch.stack(list(fused.present.values())).any(0).tolist()
+        looked_at = [own for name, own in fused.present.items() if name not in self.asked]
+        there: list[bool] = torch.stack(looked_at).any(0).tolist()
         return there
 
     def attention(self, fused: Fused, ids: Sequence[int]) -> Tensor | None:

@@ -49,6 +49,9 @@ from sensorium.train.run import Run
 from sensorium.train.trial import fitting, settle
 from sensorium.train.weights import learned, take_back
 
+MORE = 1.5
+"""A fit whose schedule has ended goes on where there is time for so many times its epochs."""
+
 
 @dataclass
 class Fit:
@@ -245,8 +248,10 @@ class Fit:
         progress.epoch += 1
         progress.step = 0
         progress.running = {}
-        # After epochs 1, 2, 4, 8, ...: who was slow for a while is not believed for the whole fit.
-        reckoned = self.plan.minutes is not None and progress.epoch.bit_count() == 1
+        # After epochs 1, 2, 4, 8, ... and the last: a machine that was slow for a while is not
+        # believed for the whole fit.
+        due = progress.epoch.bit_count() == 1 or progress.epoch >= self.epochs
+        reckoned = self.plan.minutes is not None and due
         if reckoned:
             self._settle_again()
         progress.done = self._stalled() or progress.epoch >= self.epochs
@@ -259,6 +264,8 @@ class Fit:
         progress = self.progress
         before = progress.history[-2]["seconds"] if len(progress.history) > 1 else 0.0
         epochs = fitting(self.plan, progress.epoch, progress.seconds, progress.seconds - before)
+        if progress.epoch >= self.epochs and epochs < MORE * self.epochs:
+            return  # too few to raise the rate once more
         progress.settled = self._agreed({**progress.settled, "epochs": epochs})
 
     def _stalled(self) -> bool:
