@@ -134,7 +134,7 @@ def test_the_page_and_the_data(rows, folder):
     assert data["columns"]["id"]["role"] == "left out"
     assert data["columns"]["photo"]["decoded"] == COUNT
     assert data["schema"]["targets"]["mood"] == {
-        "part": "Category", "many": False, "separator": "|", "least": 1
+        "part": "Category", "many": False, "separator": "|", "least": 1, "whole": False
     }  # fmt: skip
 
 
