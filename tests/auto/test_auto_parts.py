@@ -78,6 +78,8 @@ def test_of_few_groups_none_is_spared() -> None:
     assert has_few_groups(rows, SCHEMA, ways)
     assert not has_few_groups(rows, SCHEMA, Ways()), "no groups"
     assert not has_few_groups(table(who=[str(i % 21) for i in range(100)]), SCHEMA, ways), "many"
+    large = table(1_500, who=[f"p{i % 8}" for i in range(1_500)])
+    assert not has_few_groups(large, SCHEMA, ways), "enough rows to spare some"
     numbers = sm.Schema(inputs=SCHEMA.inputs, targets={"y": sm.Number()})
     tags = sm.Schema(inputs=SCHEMA.inputs, targets={"y": sm.Category(many=True)})
     assert not has_few_groups(rows, numbers, ways)

@@ -145,7 +145,8 @@ def test_the_plan_of_a_run_of_few_groups_spares_no_rows_either(tmp_path: Path) -
         assert "few groups: none is spared" in (run.folder / "report.md").read_text()
         with np.load(run.folder / "rows.npz") as rows:
             assert [len(rows[part]) for part in ("train", "valid", "test")] == [50, 0, 10]
-    assert first.history[0]["loss"] == second.history[0]["loss"]
+    # Precision is chosen by its speed, which may differ between the two.
+    assert second.history[0]["loss"] == pytest.approx(first.history[0]["loss"], rel=0.02)
 
 
 def test_a_run_of_a_table_in_memory_has_no_plan(mixed: Any, tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         kinds: fields for columns whose inferred kind is wrong, by name.
         schema: inputs and targets in full; then nothing is inferred.
         valid: a table of rows to choose by; None takes a tenth of the source, or no row where
-            classes are learned of 20 groups or fewer (see ``group``), without a task or plan of
-            one's own; "" takes none.
+            fewer than 1,500 rows in 20 groups or fewer (see ``group``) teach classes, without a
+            task or plan of one's own; "" takes none.
         test: a table of rows to be judged on; None takes a tenth of the source.
         split: a column that names the parts (train, valid, test); "" ignores one that does.
         group: a column whose equal values stay in one part (a customer, a speaker).

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sensorium.auto.rules import FEW
 from sensorium.core.errors import TableError
 from sensorium.core.schema import Category, Field, Flag, Schema
 from sensorium.data import Table
@@ -64,14 +65,16 @@ def find_split_column(table: Table, schema: Schema) -> str | None:
 
 
 def has_few_groups(table: Table, schema: Schema, ways: Ways) -> bool:
-    """Tell whether classes are learned from so few groups of rows that each of them is needed.
+    """Tell whether few rows teach classes, in so few groups that each of them is needed.
 
     A tenth of the rows would be one group or two: their score would tell of these alone, and the
     model would know as many less. (Numbers and many classes a row are left as they are: what is
     chosen for them, such as thresholds, is more than the epoch.)
     """
     group = ways.group or schema.group
-    if not group or ways.time or not all(map(_is_one_class, schema.targets.values())):
+    if not group or ways.time or len(table) >= FEW:
+        return False
+    if not all(map(_is_one_class, schema.targets.values())):
         return False
     return len(set(map(str, table.cells(group)))) <= FEW_GROUPS
 
