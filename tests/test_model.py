@@ -231,7 +231,7 @@ def test_a_users_own_part_is_saved_by_name_and_loaded_from_their_class(tmp_path:
         task=tasks.Classify("y"),
     )
     folder = model.save(tmp_path / "m")
-    with pytest.raises(ArtifactError, match="no part is called 'Halves'"):
+    with pytest.raises(ArtifactError, match=r"is called 'Halves'; .*parts=\{'Halves': Halves\}"):
         sm.load(folder)
     again = sm.load(folder, parts={"Halves": Halves})
     assert again.encoders["x"].half == 0.25  # type: ignore[attr-defined]
@@ -292,6 +292,24 @@ def test_a_frame_is_answered(model: sm.Model, mixed: Mixed, library: str) -> Non
     frames = pytest.importorskip(library)
     rows = [{"price": row["price"], "review": row["review"]} for row in sm.read(mixed.csv)]
     assert model.predict(frames.DataFrame(rows)) == model.predict(*rows)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_without_rows_has_no_answers(model: sm.Model, library: str) -> None:
+    frames = pytest.importorskip(library)
+    empty = frames.DataFrame({"price": [1.0]})[:0]
+    assert model.predict(empty) == []
+    assert model.predict_proba(empty).shape == (0, len(model.classes))
+
+
+def test_a_dict_of_columns_is_a_table_and_not_a_row(model: sm.Model) -> None:
+    columns = {"price": [1.0, 30.0], "review": ["lovely", "awful"]}
+    each = [{"price": 1.0, "review": "lovely"}, {"price": 30.0, "review": "awful"}]
+    assert model.predict(columns) == model.predict(*each)
+    prices = np.array([1.0, 30.0])
+    assert model.predict({"price": prices}) == model.predict(*[{"price": n} for n in prices])
+    assert len(model.predict({"price": np.array(1.0)})) == 1
+    assert model.answers({"price": [1.0, 2.0], "review": "lovely"})[0].status.startswith("damaged")
 
 
 @pytest.mark.parametrize("given", [3, None, [3], {"prise": 3}, "nowhere.csv"])

@@ -2,15 +2,20 @@
 
 import math
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
+from torch import nn
 
 import sensorium as sm
 from mixed_table import Mixed
-from sensorium import encoders, fusion
+from sensorium import encoders, fusion, tasks
+from sensorium.auto.choose import check_objects
 from sensorium.auto.parts import Ways, split_parts
-from sensorium.core.errors import PlanError, SchemaError, TableError
+from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.errors import ArtifactError, PartError, PlanError, SchemaError, TableError
 from sensorium.core.schema import Field
 
 FAST = {"epochs": 2, "quiet": True, "out": None, "minutes": 0.2}
@@ -36,6 +41,15 @@ def test_labels_that_are_whole_numbers_come_back_as_such(kinds: dict[str, Field]
     words = [{**row, "y": str(row["y"])} for row in rows]
     found = sm.fit(words, "y", kinds={"y": sm.Category()}, **FAST).model.predict(*words[:9])  # type: ignore[arg-type]
     assert set(found) <= {"3", "-1", "12"}
+
+
+def test_columns_that_numbers_name_are_meant_by_their_numbers() -> None:
+    frame = pd.DataFrame({0: [i / 10 for i in range(60)], 1: ["a", "b"] * 30, 2: [1.0, 5.0] * 30})
+    model = sm.fit(frame, 1, inputs=[0, 2], **FAST).model  # type: ignore[arg-type]
+    assert model.names == ("0", "2")
+    assert model.predict({0: 0.1, 2: 5.0}) == model.predict({"0": 0.1, "2": 5.0})
+    assert len(model.predict(frame)) == 60
+    assert sm.fit(frame, 1, inputs=0, **FAST).model.names == ("0",)  # type: ignore[arg-type]
 
 
 def test_tags_get_thresholds_and_lists(mixed: Mixed) -> None:
@@ -148,3 +162,64 @@ def test_a_day_in_words_holds_the_latest_rows_out() -> None:
     rows = [{**row, "day": day} for row, day in zip(numbers(112), days, strict=True)]
     parts = split_parts(sm.read(rows), sm.Schema(inputs={"x": sm.Number()}), Ways(time="day"))
     assert parts.test.row_ids == tuple(range(101, 112))
+
+
+def test_parts_that_are_no_objects_are_all_named() -> None:
+    with pytest.raises(PartError) as caught:
+        check_objects("classify", {"x": encoders.Numbers, "z": encoders.Numbers(8)}, "Gated")
+    said = str(caught.value)
+    assert "task is 'classify', which is no object of a Task" in said
+    assert "the encoder of 'x' is Numbers" in said
+    assert "fusion is 'Gated', which is no object of a Fusion; make one, such as" in said
+
+
+def test_columns_may_be_named_by_an_index() -> None:
+    frame = pd.DataFrame(numbers())
+    run = sm.fit(frame, frame.columns[2:], inputs=frame.columns[:2], **FAST)  # type: ignore[arg-type]
+    assert run.model.names == ("x", "z")
+
+
+def test_few_whole_numbers_may_be_regressed() -> None:
+    rows = [{"x": i / 10, "y": i % 3, "z": "ab"[i % 2]} for i in range(60)]
+    several = tasks.Several(tasks.Regress("y"), tasks.Classify("z"))
+    model = sm.fit(rows, task=several, inputs=["x"], **FAST).model  # type: ignore[arg-type]
+    assert isinstance(model.schema.targets["y"], sm.Number)
+    assert isinstance(model.predict({"x": 1.0})[0]["y"], float)
+
+
+def test_whole_labels_with_gaps_are_classes_from_a_frame_as_from_a_file(tmp_path: Path) -> None:
+    rows = [{"x": i / 10, "y": None if i % 9 == 0 else i % 3} for i in range(90)]
+    frame = pd.DataFrame(rows)
+    assert frame["y"].dtype == "float64"
+    pd.DataFrame(rows).astype({"y": "Int64"}).to_csv(tmp_path / "t.csv", index=False)
+    for source in (frame, tmp_path / "t.csv"):
+        assert sm.fit(source, "y", **FAST).model.classes == ("0", "1", "2")  # type: ignore[arg-type]
+
+
+class Doubled(encoders.Encoder):
+    """A user's own encoder."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+
+    def setup(self, layout: Layout) -> None:
+        self.linear = nn.Linear(1, self.width)
+
+    def encode(self, column: Column) -> Encoded:
+        found = self.linear(2 * column.values)
+        return Encoded(found.unsqueeze(1), column.mask, column.present)
+
+
+def test_a_fit_with_a_part_of_ones_own_resumes_with_its_class(tmp_path: Path) -> None:
+    own = {"x": Doubled(width=8)}
+    run = sm.fit(numbers(), "y", encoders=own, epochs=1, quiet=True, out=tmp_path / "r")
+    with pytest.raises(ArtifactError, match=r"parts=\{'Doubled': Doubled\}"):
+        sm.resume(tmp_path / "r", source=numbers())
+    again = sm.resume(tmp_path / "r", source=numbers(), parts={"Doubled": Doubled}, quiet=True)
+    assert again.model.predict(*numbers()) == run.model.predict(*numbers())
+
+
+def test_a_target_beside_a_schema_is_the_schemas() -> None:
+    schema = sm.Schema({"x": sm.Number()}, {"y": sm.Category()})
+    assert sm.fit(numbers(), "y", schema=schema, **FAST).model.names == ("x",)  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match=r"names \['z'\], but the schema's targets are \['y'\]"):
+        sm.fit(numbers(), "z", schema=schema, **FAST)  # type: ignore[arg-type]

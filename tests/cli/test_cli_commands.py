@@ -99,6 +99,8 @@ def test_evaluate_tells_what_the_figures_do_not(
     words = run("evaluate", str(fitted[0]), str(mixed_faulty.csv))
     assert "38 of the table's rows were learned from: the figures flatter the model." in words
     assert f"{len(mixed_faulty.damaged)} damaged cells" in words
+    again = run("evaluate", str(fitted[0] / "model"), str(mixed_faulty.csv))
+    assert "38 of the table's rows were learned from" in again
     rows = list(sensorium.read(mixed_faulty.csv))
     rows[1]["mood"], rows[2]["mood"] = None, "wholly new"
     other = mixed_faulty.csv.with_name("other.jsonl")

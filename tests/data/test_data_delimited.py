@@ -77,6 +77,21 @@ def test_between_semicolons_a_comma_is_the_decimal_mark(file):
     assert read(file('a,b\n"1,5",x\n')).cells("a") == ["1,5"]
 
 
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ("1,234;0,5", [1.234, 0.5]),
+        ("1.234;1,5", [1234.0, 1.5]),
+        ("1,234;1.5", ["1,234", 1.5]),
+        ("1,234;x", [1.234, "x"]),
+        ("1.234;x", [1.234, "x"]),
+        ("1.5;1,5", [1.5, 1.5]),
+    ],
+)
+def test_other_columns_tell_what_three_digits_after_a_mark_are(file, row, cells):
+    assert list(read(file(f"a;b\n{row}\n"))[0].values()) == cells
+
+
 def test_lists_written_as_json(file):
     table = read(file('a,b\n"[1, 2]","[x]"\n,"[y]"\n'))
     assert table.cells("a") == [[1, 2], None]

@@ -203,11 +203,12 @@ def test_a_kind_that_was_found_anyway_keeps_its_sizes():
 def test_all_mistakes_are_named_at_once():
     table = read({"word": [sentence() for _ in range(5)]})
     with pytest.raises(SchemaError) as caught:
-        infer(table, ["wrd"], kinds={"word": "txt", "nope": "text"})
+        infer(table, ["wrd"], kinds={"word": "txt", "nope": "text", "other": Text})  # type: ignore[dict-item]
     said = str(caught.value)
     assert "no column 'wrd' (did you mean 'word'?)" in said
     assert "no kind 'txt' (did you mean 'text'?)" in said
     assert "no column 'nope'" in said
+    assert "Text'> is no kind; give a name ('image') or a field" in said
 
 
 def test_nothing_to_learn_from_says_why():

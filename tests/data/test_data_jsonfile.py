@@ -34,6 +34,9 @@ def test_a_list_of_objects_and_an_object_of_lists(file):
     assert list(read(file(json.dumps(ROWS)))) == WHOLE
     columns = read(file(json.dumps({"a": [1, 2], "b": ["x", None]})))
     assert list(columns) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
+    by_row = {"a": {"0": 1, "2": 2}, "b": {"0": "x", "2": None}}
+    assert list(read(file(json.dumps(by_row)))) == list(columns)
+    assert len(read(file(json.dumps({"a": {"0": 1}, "b": {"1": 2}})))) == 1
 
 
 def test_parts_in_one_object_become_a_split_column(file):

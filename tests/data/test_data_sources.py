@@ -1,6 +1,6 @@
 """Every other source: Arrow, Parquet, npz, folders, frames, datasets, lists, and what is none."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -232,3 +232,35 @@ def test_forms_are_told_or_named(tmp_path):
     assert list(FORMS) == sorted(FORMS)
     with pytest.raises(TableError, match="of type int is no table"):
         read(3)
+
+
+def test_pandas_dtypes_without_kin():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "month": pandas.period_range("2024-01", periods=3, freq="M"),
+            "bin": pandas.cut([0.1, 1.5, float("nan")], [0, 1, 2]),
+            "took": pandas.to_timedelta([1, 90, None], unit="s"),
+            "whole": [1.0, float("nan"), 3.0],
+            "parts": [1.5, float("nan"), 3.0],
+            "huge": [1e300, float("nan"), 1.0],
+        }
+    )
+    table = read(frame)
+    assert table.cells("month")[1] == datetime(2024, 2, 1)
+    assert table.cells("bin") == ["(0, 1]", "(1, 2]", None]
+    assert table.cells("took") == [1.0, 90.0, None]
+    assert table.cells("whole") == [1, None, 3]
+    assert all(type(cell) is int for cell in table.cells("whole") if cell)
+    assert table.cells("parts") == [1.5, None, 3.0]
+    assert table.cells("huge") == [1e300, None, 1.0]
+    with pytest.raises(TableError, match="Series is no table; give a DataFrame"):
+        read(frame["whole"])
+
+
+def test_spans_of_time_are_seconds():
+    spans = [timedelta(minutes=2), None, timedelta(milliseconds=250)]
+    assert read({"took": spans}).cells("took") == [120.0, None, 0.25]
+    for unit in ("s", "ms", "us", "ns"):
+        cells = read(pa.table({"took": pa.array([7, None], pa.duration(unit))})).cells("took")
+        assert cells == [pytest.approx(7 / {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]), None]

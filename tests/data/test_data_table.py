@@ -123,3 +123,5 @@ def _rechunked(column):
 def test_a_column_asked_for_like_a_row_is_told_where_it_is():
     with pytest.raises(TableError, match=r"table\.cells\('a'\)"):
         read([{"a": 1}])["a"]
+    with pytest.raises(TableError, match=r"several rows are table\.slice"):
+        read([{"a": 1}])[:1]

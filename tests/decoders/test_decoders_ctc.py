@@ -161,6 +161,15 @@ def test_only_texts_that_are_allowed_are_heard() -> None:
     assert none.score == pytest.approx(log_probs[:, BLANK].sum())
 
 
+def test_a_text_that_breaks_off_within_a_word_is_cut_back_to_its_last_whole_one() -> None:
+    words = {(0,), (0, 1, 0, 1)}
+    starts = {word[:n] for word in words for n in range(len(word) + 1)}
+    log_probs = np.log(np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]]))
+    (found,) = prefix_beam(log_probs, 1, allowed=starts.__contains__, finished=words.__contains__)
+    assert found.ids == (0,)
+    assert found.score == pytest.approx(summed(log_probs, alignments(log_probs)[0,]))
+
+
 def test_a_bonus_ranks_what_was_found_and_does_not_change_its_score() -> None:
     log_probs = heard_at(5, 3, 2)
     plain = prefix_beam(log_probs, 50)

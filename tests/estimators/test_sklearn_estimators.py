@@ -14,12 +14,13 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import sensorium
-from sensorium.core.errors import PartError, TableError
+from sensorium.core.errors import PartError, PlanError, TableError
 from sensorium.core.schema import Image, Text
 from sensorium.encoders import Categories, NGrams, Pretrained
 from sensorium.fusion import Gated
@@ -219,3 +220,43 @@ def test_a_pretrained_encoder_takes_its_own_tokenizer(tiny: Callable[[str], Path
     told.fit(rows, [n % 2 for n in range(12)])
     assert told.model_.schema.inputs["word"].tokenizer == str(tiny("bert"))
     assert told.predict(rows).shape == (12,)
+
+
+def test_what_cannot_be_read_or_learned_is_named() -> None:
+    frame = pd.DataFrame({"word": ["a", "b"] * 6, "x": np.arange(12.0)})
+    y = ["no", "yes"] * 6
+    learner = SensoriumClassifier(**QUICK)
+    with pytest.raises(TableError, match=r"array with words \(row 0, column 0: 'a'\)"):
+        learner.fit(frame.to_numpy(), y)
+    with pytest.raises(TableError, match=r"array with words \(row 0: 'a'\); give a DataFrame"):
+        learner.fit(frame["word"], y)
+    for given in ({"word": "a"}, "table.csv"):
+        with pytest.raises(TableError, match=r"X is a .*; give a DataFrame"):
+            learner.fit(given, y)
+    for gaps in (np.array(["no", None] * 6, object), pd.Series(["no", pd.NA] * 6, dtype="string")):
+        with pytest.raises(TableError, match="no label in 6 rows, the first is row 1"):
+            learner.fit(frame, gaps)
+    with pytest.raises(PlanError) as caught:
+        SensoriumClassifier().set_params(width=0, damaged="skip").fit(frame, y)
+    assert "damaged is 'absent' or 'error'" in str(caught.value)
+    assert "width is a whole number of 1 or more, found 0" in str(caught.value)
+    with pytest.raises(NotFittedError):
+        learner.predict(frame)
+
+
+def test_an_array_stays_numbers_beside_a_column_whose_kind_is_given() -> None:
+    X = np.array([[n % 2, n % 3, 1.0, n] for n in range(30)])
+    model = SensoriumClassifier(kinds={"x1": "category"}, **QUICK).fit(X, X[:, 0])
+    inputs = model.model_.schema.inputs
+    assert {name: field.kind for name, field in inputs.items()} == {
+        "x0": "number", "x1": "category", "x2": "number", "x3": "number"
+    }  # fmt: skip
+
+
+def test_searches_may_count_with_numpy() -> None:
+    X, y = load_iris(return_X_y=True)
+    ways = {"epochs": np.arange(1, 3), "width": np.array([8])}
+    search = GridSearchCV(SensoriumClassifier(), ways, cv=2, error_score="raise").fit(X, y)
+    best = search.best_estimator_
+    assert best.model_.fusion.width == 8
+    assert copy.deepcopy(best).predict(X[:2]).shape == (2,)

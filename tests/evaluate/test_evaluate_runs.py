@@ -11,7 +11,7 @@ from sensorium.core.batch import Encoded
 from sensorium.core.errors import PartError
 from sensorium.core.schema import Category
 from sensorium.data import read
-from sensorium.evaluate import collect
+from sensorium.evaluate import collect, evaluate
 from sensorium.evaluate.alterations import Only, Shuffled, altered
 from sensorium.evaluate.contribution import contributions, shuffles
 from sensorium.evaluate.intervals import Resamples
@@ -179,3 +179,10 @@ def test_no_rows_cannot_be_judged(lonely: Taught) -> None:
     shelf = Shelf.of(lonely.model.prep, lonely.test.slice(0, 0))
     with pytest.raises(PartError, match="no rows to judge"):
         collect(lonely.model, shelf)
+
+
+def test_not_every_column_can_be_taken_away(lonely: Taught) -> None:
+    with pytest.raises(PartError, match=r"no input is left to judge"):
+        evaluate(lonely.model, lonely.test, without=list(lonely.model.names))
+    one, *_ = lonely.model.names
+    assert evaluate(lonely.model, lonely.test, without=one).without == (one,)

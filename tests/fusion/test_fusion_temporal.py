@@ -110,7 +110,7 @@ def test_rows_are_stretched_by_themselves(more: int) -> None:
             assert int(mask[row].sum()) == (6, 8, 5)[row]
 
 
-def test_a_row_of_one_column_is_answered_by_that_column() -> None:
+def test_columns_vote_and_a_row_of_one_column_is_answered_by_that_column() -> None:
     random = np.random.default_rng(0)
     rows = [
         {"turn": random.normal(size=(80, 3)), "push": random.normal(size=(80, 2)), "y": "ab"[i % 2]}
@@ -125,14 +125,16 @@ def test_a_row_of_one_column_is_answered_by_that_column() -> None:
         fusion=Temporal(WIDTH, depth=1),
         task=sm.Classify("y"),
     )
-    bare = sm.read([{**row, "push": None} if i < 4 else row for i, row in enumerate(rows)], schema)
+    lacking = [{}, *[{"push": None}] * 3, {"push": None, "turn": None}, *[{}] * 3]
+    bare = sm.read([row | less for row, less in zip(rows, lacking, strict=True)], schema)
     found = model.features(model.prep(list(bare)))
-    joint, own = found.outputs["y"], found.alone["turn"]["y"]
-    head = model.task.heads["y"]
-    torch.testing.assert_close(joint[:4], own[:4])
+    answer, (turn, push) = found.outputs["y"], (found.alone[name]["y"] for name in model.names)
     with torch.inference_mode():
-        torch.testing.assert_close(joint[4:], head(found.fused.pooled)[4:])
-    assert not torch.allclose(joint[4:], own[4:])
+        joint = model.task.heads["y"](found.fused.pooled)
+    whole = [0, 5, 6, 7]
+    torch.testing.assert_close(answer[1:4], turn[1:4])
+    torch.testing.assert_close(answer[4], joint[4])
+    torch.testing.assert_close(answer[whole], joint[whole] / 2 + turn[whole] / 4 + push[whole] / 4)
 
 
 @pytest.mark.parametrize("part", [Stem, Temporal])

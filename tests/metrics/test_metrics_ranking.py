@@ -104,3 +104,10 @@ def test_many_draws_at_once_are_the_draws_one_by_one():
             picked = np.repeat(np.arange(120), draw)
             repeated = metric(truth[picked], score[picked])
             assert at_once[place] == pytest.approx(repeated, abs=EXACT, nan_ok=True)
+
+
+def test_infinite_scores_tie_too():
+    for truth in ([True, False], [False, True]):
+        for far in (np.inf, -np.inf):
+            assert auroc(np.array(truth), np.full(2, far)) == 0.5
+            assert average_precision(np.array(truth), np.full(2, far)) == 0.5

@@ -37,6 +37,7 @@ SCALINGS: tuple[Any, ...] = ("standard", "quantile", "log", "none")
         (True, 1.0),
         (10**20, 1e20),
         (np.float32(0.5), 0.5),
+        (dt.timedelta(minutes=2), 120.0),
     ],
 )
 def test_numbers_are_read_as_people_write_them(cell: Any, value: float) -> None:

@@ -11,6 +11,7 @@ from sensorium import encoders, fusion, tasks
 from sensorium.core.errors import PartError
 from sensorium.metrics.keywords import keyword_stems
 from sensorium.preprocess import Preprocess
+from sensorium.tasks import phrase_scorer
 from sensorium.tasks.keyword_head import KeywordHead
 from sensorium.tasks.phrase_counts import INSIDE, ROWS, TOTAL, WORDS, PhraseCounts, bucket
 from sensorium.tasks.phrase_features import FEATURES, see
@@ -280,3 +281,16 @@ def test_the_loss_by_hand():
     assert head.shared == ("animal", "thing")
     logits = torch.zeros(5, 2)
     assert head.loss(logits, columns["keys"]).item() == pytest.approx(np.log(2) * 2**0.5)
+
+
+def test_what_is_remembered_of_texts_is_bounded_by_their_phrases(monkeypatch):
+    monkeypatch.setattr(phrase_scorer, "REMEMBERED", 40)
+    scorer = phrase_scorer.PhraseScorer(4)
+    texts = [(" ".join(f"{letter}{n}" for letter in "abcde"),) for n in range(8)]
+    for row in (*texts, *texts):
+        (found,) = scorer.see((row,), [None])
+        again = see(row[0], scorer.counts)
+        assert found.phrases == again.phrases
+        assert len(found.phrases) == 14
+        assert scorer.see((row,), [None])[0] is found
+        assert sum(len(its.phrases) for its in scorer._seen.values()) <= 40

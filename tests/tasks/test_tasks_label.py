@@ -254,3 +254,24 @@ def test_fitted_thresholds_change_answers_and_are_saved_with_the_weights():
     again = TagHead(4, 1, ("rare", "common"))
     again.load_state_dict(head.state_dict())
     assert again.answers(decided) == head.answers(decided)
+
+
+def test_thresholds_tell_apart_what_nearly_certain_tags_tell_apart():
+    head = TagHead(4, 1, ("a",))
+    decided = head.decide(torch.tensor([[17.0], [17.2], [19.0], [19.5]], dtype=torch.float64))
+    head.fit_thresholds(np.array([[0], [0], [1], [1]]), decided)
+    assert head.answers(decided) == [[], [], ["a"], ["a"]]
+
+
+def test_losses_of_half_precision_are_not_rounded():
+    logits = torch.tensor([[0.0, 3.0], [1.0, -2.0], [0.5, 0.25]]).bfloat16()
+    truth = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    there = [True] * 3
+    head = TagHead(4, 1, ("a", "b"), importance=[1.0, 3.0])
+    classes = column([[0], [1], [0]], there).values[:, 0].long()
+    with torch.autocast("cpu", torch.bfloat16):
+        tags = head.loss(logits, column(truth.tolist(), there))
+        focal = class_losses(logits, classes, focal=2.0)
+    exact = head.loss(logits.float(), column(truth.tolist(), there))
+    torch.testing.assert_close(tags, exact)
+    torch.testing.assert_close(focal, class_losses(logits.float(), classes, focal=2.0))

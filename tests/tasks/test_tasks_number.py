@@ -124,3 +124,13 @@ def test_a_row_counts_only_for_the_targets_that_it_has():
     losses = task.loss(task(given, bare), bare)
     assert losses["mood"] == 0
     assert losses["price"] == whole["price"]
+
+
+def test_the_truth_is_not_rounded_to_outputs_of_half_precision():
+    step, column = fitted(Number(), PRICES)
+    outputs = column.values.bfloat16()
+    error = (outputs.float() - column.values)[:, 0]
+    assert error.any()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = ValueHead(4, 1, step).loss(outputs, column)
+    assert loss.item() == pytest.approx((error**2).mean().item(), rel=1e-5)

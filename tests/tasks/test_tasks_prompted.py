@@ -181,6 +181,24 @@ def test_it_learns_from_its_own_words_too(tiny: Tiny, teaching: Teaching) -> Non
     assert all(bool(loss.isfinite()) for loss in losses.values())
 
 
+def test_its_own_words_do_not_end_a_text_before_its_end(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = asking(tiny("donut"))
+    writer, batch = writers_of(model.task)["said"], model.prep(ROWS)
+    plain, scores = model(batch).outputs["said"], writer._scores
+
+    def ending(*args: Any) -> torch.Tensor:
+        found = scores(*args)
+        if not torch.is_grad_enabled():  # asked for its own words, it always says the end
+            found[..., writer.decoder.end] = 1e9
+        return found
+
+    monkeypatch.setattr(writer, "_scores", ending)
+    writer.teaching, writer.training = Teaching(own=1.0), True
+    torch.testing.assert_close(model(batch).outputs["said"], plain)
+
+
 def test_it_is_trained_judged_saved_and_loaded_without_its_source(
     tiny: Tiny, tmp_path: Path
 ) -> None:

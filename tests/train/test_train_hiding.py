@@ -38,3 +38,9 @@ def test_about_the_share_is_hidden() -> None:
 def test_one_column_is_never_hidden() -> None:
     one = batch(torch.ones(5, 1, dtype=torch.bool))
     assert hidden(one, ("a",), 0.9, torch.Generator()) is one
+
+
+def test_cells_are_hidden_where_the_batch_is() -> None:
+    elsewhere = batch(torch.ones(4, 2, dtype=torch.bool, device="meta"))
+    columns = hidden(elsewhere, ("a", "b"), 0.5, torch.Generator()).columns
+    assert columns["a"].present.device.type == "meta"

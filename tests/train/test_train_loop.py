@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest_train import SCHEMA, tiny_model, tiny_rows, tiny_table
+from safetensors import SafetensorError
 
 import sensorium as sm
 from sensorium import encoders, fusion, tasks
@@ -82,6 +84,29 @@ def test_a_fit_cut_off_anywhere_ends_bit_identical(
     assert [r["loss"] for r in whole.history] == [r["loss"] for r in resumed.history]
 
 
+def test_an_average_resumes_bit_identical_where_epochs_end_within_an_accumulation(
+    tmp_path: Path,
+) -> None:
+    train, plan = tiny_table(80), replace(PLAN, epochs=3, accumulate=2)  # 5 batches, 3 steps
+
+    def cut(step: int, _: object) -> None:
+        if step == 12:
+            raise KilledError
+
+    whole = sm.train(tiny_model(train), train, plan=plan, quiet=True)
+    with pytest.raises(KilledError):
+        sm.train(tiny_model(train), train, plan=plan, out=tmp_path, on_step=cut, quiet=True)
+    resumed = sm.train(tiny_model(train), train, plan=plan, out=tmp_path, resume=True, quiet=True)
+    assert same(weights(whole.model), weights(resumed.model))
+
+
+def test_an_average_that_was_not_kept_is_named(tables: Tables, tmp_path: Path) -> None:
+    plan = replace(PLAN, epochs=1, ema=0.0)
+    sm.train(tiny_model(tables[0]), tables[0], plan=plan, out=tmp_path, quiet=True)
+    with pytest.raises(ArtifactError, match="no average of the weights: resume with ema = 0"):
+        sm.train(tiny_model(tables[0]), tables[0], plan=PLAN, out=tmp_path, resume=True, quiet=True)
+
+
 PROGRAM = """
 import sys, torch
 sys.path.insert(0, sys.argv[2])
@@ -142,8 +167,22 @@ def test_accumulating_equals_the_larger_batch(tables: Tables) -> None:
                        precision="fp32")  # fmt: skip
         return sm.train(model, table, plan=plan, quiet=True).model
 
-    for one, two in zip(run(32, 1).parameters(), run(8, 4).parameters(), strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+    for accumulate in (4, 16):  # of the last batches of an epoch there may be fewer
+        for one, two in zip(run(32, 1).parameters(), run(8, accumulate).parameters(), strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_a_score_that_is_no_number_chooses_nothing() -> None:
+    schema = sm.Schema(inputs={"x": sm.Number()}, targets={"y": sm.Category(many=True)})
+    train = sm.read([{"x": float(i), "y": ["ab"[i % 2]]} for i in range(32)], schema)
+    valid = sm.read([{"x": float(i), "y": []} for i in range(8)], schema)  # no tag to be ranked
+    model = sm.Model(
+        sm.Preprocess.fit(train), encoders={"x": encoders.Numbers(width=8)},
+        fusion=fusion.Mean(width=8), task=tasks.Tag("y"),
+    )  # fmt: skip
+    plan = sm.Plan(epochs=3, patience=1, precision="fp32")
+    run = sm.train(model, train, valid, plan=plan, quiet=True)
+    assert [record["score"] for record in run.history] == [None] * 3
 
 
 def test_early_stopping_and_the_best_epoch(tables: Tables) -> None:
@@ -224,6 +263,48 @@ def test_a_full_disk_stops_clearly_and_keeps_the_last_checkpoint(
     progress, tensors = load_checkpoint(checkpoints(tmp_path)[-1])
     assert progress.total > 0
     assert tensors["weights"]
+
+
+NO_ROOM = "Error while serializing: I/O error: No space left on device (os error 28)"
+
+
+@pytest.mark.parametrize("error", [SafetensorError(NO_ROOM), OSError(28, "No space left")])
+def test_a_full_disk_is_told_whatever_was_being_written(
+    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    plan = replace(PLAN, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", full)
+        with pytest.raises(TrainingError, match=r"disk .* is full; there is no checkpoint yet"):
+            sm.train(tiny_model(tables[0]), tables[0], plan=plan, out=tmp_path / "a", quiet=True)
+    monkeypatch.setattr(sm.Model, "save", full)
+    with pytest.raises(TrainingError, match=r"disk .* is full; the last checkpoint, .* is whole"):
+        sm.train(tiny_model(tables[0]), tables[0], plan=plan, out=tmp_path / "b", quiet=True)
+
+
+def test_other_faults_of_writing_are_not_a_full_disk(tmp_path: Path) -> None:
+    for error in (PermissionError(13, "no"), SafetensorError("I/O error: denied (os error 13)")):
+        with pytest.raises(type(error)), failures.explained(tmp_path):
+            raise error
+
+
+def test_what_a_killed_fit_left_half_written_goes_away(tables: Tables, tmp_path: Path) -> None:
+    torn = tmp_path / ".checkpoint-000000003-000000.writing-1"
+    torn.mkdir()
+    (torn / "weights.safetensors").write_bytes(bytes(100))
+    sm.train(tiny_model(tables[0]), tables[0], plan=replace(PLAN, epochs=1), out=tmp_path,
+             quiet=True)  # fmt: skip
+    assert not torn.exists()
+
+
+def test_a_file_put_into_a_checkpoint_is_not_read(tables: Tables, tmp_path: Path) -> None:
+    sm.train(tiny_model(tables[0]), tables[0], plan=PLAN, out=tmp_path, quiet=True)
+    last = checkpoints(tmp_path)[-1]
+    checkpoint.save_file({"x": torch.zeros(1)}, last / "best.safetensors")
+    assert "best" not in load_checkpoint(last)[1]
 
 
 @pytest.mark.parametrize(

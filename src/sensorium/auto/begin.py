@@ -2,17 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from sensorium.auto.aligned import paired
-from sensorium.auto.choose import Choice, choose, width_of
+from sensorium.auto.choose import Choice, check_objects, choose, width_of
 from sensorium.auto.finish import finish
 from sensorium.auto.giants import Quality, starters
 from sensorium.auto.parts import Parts, Ways, has_few_groups, split_parts
 from sensorium.auto.record import START, Record, command_line
 from sensorium.auto.worded import kinds_for, worded
+from sensorium.core.describe import plain
 from sensorium.core.errors import ArtifactError, PlanError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
@@ -33,10 +34,10 @@ NONE = ""
 
 def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may decide
     source: Any,
-    target: str | Sequence[str] | None = None,
+    target: str | int | Iterable[str | int] | None = None,
     *,
     task: Task | None = None,
-    inputs: Sequence[str] | None = None,
+    inputs: str | int | Iterable[str | int] | None = None,
     kinds: Mapping[str, Field] | None = None,
     schema: Schema | None = None,
     valid: Any = None,
@@ -60,7 +61,8 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     Args:
         source: a file (CSV, TSV, JSON lines, Parquet, Arrow), a folder of class folders, a
             pandas or polars frame, a Hugging Face dataset, a list of dicts, or a ``Table``.
-        target: the column or columns to learn; left out when ``task`` names them.
+        target: the column or columns to learn; left out when ``task`` names them. Columns that
+            numbers name, as pandas does without a header, are named by their digits, too.
         task: what to learn; None chooses by the target's kind.
         inputs: the columns to learn from; None takes all that can be used.
         kinds: fields for columns whose inferred kind is wrong, by name.
@@ -90,17 +92,18 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         The run: ``run.model``, ``run.report``, ``run.folder``.
 
     Errors:
-        TableError, SchemaError, PlanError, TrainingError: see each.
+        TableError, SchemaError, PlanError, PartError, TrainingError: see each.
         ArtifactError: ``out`` holds a fit already, or cannot be made.
     """
-    targets = _targets(target, task, schema)
+    check_objects(task, encoders, fusion)
+    targets, seed = _targets(target, task, schema), plain(seed)
     aligned = task.columns if task else ()
     folder = _folder(out, targets or aligned)
     pairs = paired(read(source), aligned, group or (schema.group if schema else None))
     given = kinds if schema is None else schema.fields
     if schema is None:
         schema = infer(
-            pairs.table, targets=targets, inputs=inputs or aligned or None,
+            pairs.table, targets=targets, inputs=_names(inputs) or aligned or None,
             kinds=kinds_for(task, kinds), group=pairs.group,
         ).schema  # fmt: skip
         if time and time not in (kinds or {}):
@@ -120,15 +123,20 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         schema, len(parts.train), minutes=minutes, task=task, encoders={**found, **encoders},
         fusion=fusion, plan=plan, seed=seed,
     )  # fmt: skip
-    if epochs is not None:
-        choice = dataclasses.replace(choice, plan=dataclasses.replace(choice.plan, epochs=epochs))
-    parts = parts.with_schema(choice.schema)
+    choice, parts = _with_epochs(choice, epochs), parts.with_schema(choice.schema)
     reasons = (*pairs.reasons, *words.reasons, *unseen, *told, *choice.reasons)
     record = Record(
         tuple(map(_path, (source, valid, test))), parts.fingerprints, choice.plan, reasons,
         command_line(), parts.how, ways, pairs.lists,
     )  # fmt: skip
     return _run(choice, parts, record, folder, damaged, quiet=quiet)
+
+
+def _with_epochs(choice: Choice, epochs: int | None) -> Choice:
+    if epochs is None:
+        return choice
+    plan = dataclasses.replace(choice.plan, epochs=plain(epochs))
+    return dataclasses.replace(choice, plan=plan)
 
 
 def _beside(source: Any, lists: Sequence[str], schema: Schema) -> Table | None:
@@ -204,16 +212,27 @@ def _seen(schema: Schema, train: Table) -> tuple[Schema, tuple[str, ...]]:
 
 
 def _targets(
-    target: str | Sequence[str] | None, task: Task | None, schema: Schema | None
+    target: str | int | Iterable[str | int] | None, task: Task | None, schema: Schema | None
 ) -> tuple[str, ...]:
     if target is not None:
-        return (target,) if isinstance(target, str) else tuple(target)
+        named = _names(target)
+        if schema is not None and set(named) != set(schema.targets):
+            msg = f"target= names {list(named)}, but the schema's targets are "
+            msg += f"{list(schema.targets)}; leave out target=, or change the schema"
+            raise PlanError(msg)
+        return named
     if task is not None and (task.targets or task.columns):
         return tuple(task.targets)
     if schema is not None and schema.targets:
         return tuple(schema.targets)
     msg = "name the column to learn: target='...' (--target NAME), or give a task or a schema"
     raise PlanError(msg)
+
+
+def _names(columns: str | int | Iterable[str | int] | None) -> tuple[str, ...]:
+    if columns is None:
+        return ()
+    return tuple(map(str, [columns] if isinstance(columns, str | int) else columns))
 
 
 def _check_targets(parts: Parts) -> None:

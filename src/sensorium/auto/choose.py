@@ -23,6 +23,7 @@ from sensorium.auto.rules import (
     written_plan,
 )
 from sensorium.core.describe import represent
+from sensorium.core.errors import PartError, all_at_once
 from sensorium.core.schema import Schema, Text
 from sensorium.encoders import Encoder
 from sensorium.fusion import Fusion, Temporal
@@ -32,6 +33,11 @@ from sensorium.train import Plan
 WIDTH = 64
 ALIGNED, WRITTEN = 512, 128
 """The width of a space that columns share, and of what words are written from."""
+_EXAMPLES: dict[type, str] = {
+    Task: "tasks.Classify('mood')",
+    Fusion: "fusion.Gated(width=64)",
+    Encoder: "encoders.ConvNet(width=64)",
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,26 @@ def width_of(
     if task is not None:
         usual = ALIGNED if task.columns else WRITTEN if Text in task.wanted.values() else WIDTH
     return next(given, usual)
+
+
+def check_objects(task: object, encoders: Mapping[str, object] | None, fusion: object) -> None:
+    """Refuse parts that are no objects: names, or classes that were not called.
+
+    Errors:
+        PartError: names every one.
+    """
+    given: list[tuple[str, object, type]] = [("task", task, Task), ("fusion", fusion, Fusion)]
+    given += [
+        (f"the encoder of {name!r}", part, Encoder) for name, part in (encoders or {}).items()
+    ]
+    faults = [
+        f"{role} is {getattr(part, '__name__', None) or repr(part)}, which is no object of a "
+        f"{kind.__name__}; make one, such as {_EXAMPLES[kind]}"
+        for role, part, kind in given
+        if part is not None and not isinstance(part, kind)
+    ]
+    if faults:
+        raise PartError(all_at_once("These parts cannot be used:", faults))
 
 
 def _suited(schema: Schema, encoders: Mapping[str, Encoder]) -> Schema:

@@ -111,11 +111,17 @@ def parts_of(folder: Path, record: Record, source: Any = None) -> Parts:
 
 
 def learned_from(folder: Path, table: str | Path) -> int:
-    """Count the rows of a table's file that a fit learned from; 0 where no fit lies in a folder.
+    """Count the rows of a table's file that a fit learned from; 0 where no fit is there.
+
+    Args:
+        folder: a fit's, or the model's in it.
+        table: the file.
 
     Errors:
         ArtifactError: run.json is not readable.
     """
+    if not (folder / FILE).is_file():
+        folder = folder.absolute().parent
     if not (folder / FILE).is_file() or not (folder / ROWS).is_file():
         return 0
     if read_record(folder).sources[0] != str(Path(table).absolute()):

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from sensorium.auto.aligned import recurring
 from sensorium.core.errors import CellError
-from sensorium.core.schema import Audio, Field, Schema, Text
+from sensorium.core.schema import Audio, Field, Number, Schema, Text
 from sensorium.data import Table
 from sensorium.data.headers import sound
 from sensorium.data.sample import is_missing
 from sensorium.data.table import listed
-from sensorium.tasks import Answer, Caption, Describe, Several, Task, Transcribe
+from sensorium.tasks import Answer, Caption, Describe, Regress, Several, Task, Transcribe
 
 VOCABULARY = 4_000
 FEW_WORDS, OFTEN = 200, 5
@@ -37,11 +37,16 @@ class Worded:
     reasons: tuple[str, ...] = ()
 
 
-def kinds_for(task: Task | None, kinds: Mapping[str, Field] | None) -> dict[str, Field]:
-    """Add the kinds that a task asks of its targets to those that the user gave."""
-    wanted = {}
+def kinds_for(task: Task | None, kinds: Mapping[str, Field] | None) -> dict[str, str | Field]:
+    """Add the kinds that a task asks of its targets to those that the user gave.
+
+    Numbers to regress may be few whole ones, which would pass for classes.
+    """
+    wanted: dict[str, str | Field] = {}
     if task is not None:
-        wanted = {name: task.suited(name, kind()) for name, kind in task.wanted.items()}
+        regressed = [one for one in _each_task(task) if isinstance(one, Regress)]
+        wanted = {name: Number.kind for one in regressed for name in one.targets}
+        wanted |= {name: task.suited(name, kind()) for name, kind in task.wanted.items()}
     return {**wanted, **(kinds or {})}
 
 

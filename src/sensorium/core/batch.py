@@ -137,7 +137,8 @@ class Fused:
         decide: late fusion only: (decisions of each part, their presence, ``"scores"`` for logits
             or ``"values"`` for numbers) -> the joint decision.
         lengths: how many of the last ``tokens`` are each column's own, in their order.
-        lone: whether rows of one column only are answered from that column's own vector.
+        voted: whether each column's own decision counts: the average of the present columns' weighs
+            as much as the joint one, and is the answer in rows of one column.
     """
 
     pooled: Float[Tensor, " batch width"]
@@ -147,7 +148,7 @@ class Fused:
     present: Mapping[str, Bool[Tensor, " batch"]] = field(default_factory=dict)
     decide: Decide | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
-    lone: bool = False
+    voted: bool = False
 
     def own(self, name: str) -> Encoded:
         """Give the tokens of one column, after all met."""

@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from sensorium.core.errors import PartError, all_at_once, nearest
 
 PART = "part"
@@ -41,6 +43,8 @@ def plain(value: Any) -> Any:
     """Turn a keyword's value into JSON data; nested parts become descriptions."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -58,21 +58,29 @@ def _is_of_one_kind(cells: Iterable[Any]) -> bool:
 def tidy(column: pa.ChunkedArray) -> Store:
     """Turn Arrow kinds that Python has no kin of into ones it has.
 
-    Dictionary columns become their values, decimals floats, timestamps microseconds; pictures and
-    sounds of Hugging Face ``datasets`` (structs of bytes and path) become bytes, or the path.
+    Dictionary columns become their values, decimals floats, timestamps microseconds, spans of time
+    seconds; pictures and sounds of Hugging Face ``datasets`` (structs of bytes and path) become
+    bytes, or the path.
     """
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         return tidy(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
     if pa.types.is_dictionary(kind):
         return tidy(column.cast(kind.value_type))
-    if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
+    if pa.types.is_decimal(kind) or pa.types.is_duration(kind):
+        return _floats(column)
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         return column.cast(pa.timestamp("us", kind.tz), safe=False)
     if pa.types.is_struct(kind):
         return _media(column) if _names(kind) == {"bytes", "path"} else column.to_pylist()
     return column
+
+
+def _floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_decimal(column.type):
+        return column.cast(pa.float64())
+    each = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[column.type.unit]
+    return pc.divide(column.cast(pa.int64()).cast(pa.float64(), safe=False), each)
 
 
 def _names(kind: pa.StructType) -> set[str]:

@@ -105,6 +105,11 @@ def _check(table: Table, names: Sequence[str], kinds: Mapping[str, str | Field])
         for name, kind in kinds.items()
         if isinstance(kind, str) and kind.lower() not in KINDS
     ]
+    faults += [
+        f"column {name!r}: {kind!r} is no kind; give a name ('image') or a field (Image(size=32))"
+        for name, kind in kinds.items()
+        if not isinstance(kind, str | Field)
+    ]
     if faults:
         raise SchemaError(all_at_once("The schema cannot be inferred:", faults))
 

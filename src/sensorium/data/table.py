@@ -80,7 +80,12 @@ class Table:
         names = ", ".join(self.columns)
         return f"<Table of {counted(len(self), 'row')}: {names}>"
 
-    def __getitem__(self, row: int | str) -> Row:
+    def __getitem__(self, row: int | str | slice) -> Row:
+        if isinstance(row, slice):
+            msg = (
+                "table[0] is a row; several rows are table.slice(start, stop) or table.take([...])"
+            )
+            raise TableError(msg)
         if isinstance(row, str):
             msg = f"table[0] is a row; the column {row!r} is table.cells({row!r})"
             raise TableError(msg)

@@ -19,6 +19,10 @@ from torch import Tensor, nn
 Chances = Float[np.ndarray, " time ids"]
 Language = Callable[[str], float]
 """Gives the log-probability of a text."""
+Text = int | tuple[int, int]
+"""A text by its number; one that has none by that of the text before its last token, and that."""
+Ends = tuple[float, float]
+"""Of a text, the log-probabilities of its alignments that end in the blank, and in its token."""
 
 
 class CTC(nn.Module):
@@ -122,44 +126,96 @@ def prefix_beam(
         log_probs: of one row.
         beams: how many beginnings are followed.
         allowed: which beginnings may be followed (a word list); None follows all.
-        finished: which beginnings may be a whole text; None takes all.
+        finished: which beginnings may be a whole text; None takes all. Where none of those that
+            were followed to the end is one, the best of them is cut back to where it was.
         bonus: what is added to the score of a text when the texts found are ranked (a language
             model's log-probability, weighted); None adds nothing.
 
     Returns:
         Up to ``beams`` texts, best first; there is always one.
     """
-    blank = log_probs.shape[1] - 1
-    # By text: the log-probabilities of its alignments that end in the blank, and in its last token.
-    lines: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
+    texts = _Texts()
+    lines: dict[int, Ends] = {0: (0.0, -np.inf)}
     for step in log_probs:
-        grown: dict[tuple[int, ...], tuple[float, float]] = {}
-        likely = np.argsort(-step[:blank], kind="stable")[: max(2 * beams, 8)]
-        for text, (on_blank, on_token) in lines.items():
-            either = np.logaddexp(on_blank, on_token)
-            _add(grown, text, blank_too=either + step[blank])
-            if text:
-                _add(grown, text, token_too=on_token + step[text[-1]])
-            for token in likely.tolist():
-                longer = (*text, token)
-                if allowed is not None and not allowed(longer):
-                    continue
-                # A repeated token needs a blank between, or it merges with the one before.
-                before = on_blank if text and text[-1] == token else either
-                _add(grown, longer, token_too=before + step[token])
-        ranked = sorted(grown, key=lambda text: -np.logaddexp(*grown[text]))
-        lines = {text: grown[text] for text in ranked[:beams]}
-    whole = [text for text in lines if finished is None or finished(text)] or [()]
-    scores = {text: float(np.logaddexp(*lines.get(text, (-np.inf, -np.inf)))) for text in whole}
-    ranked = sorted(whole, key=lambda t: -(scores[t] + (bonus(t) if bonus else 0.0)))
+        grown = _grown(texts, lines, step, max(2 * beams, 8), allowed)
+        best = sorted(grown.items(), key=lambda its: -np.logaddexp(*its[1]))[:beams]
+        lines = {texts.kept(text): ends for text, ends in best}
+    found = {texts.ids(text): float(np.logaddexp(*ends)) for text, ends in lines.items()}
+    scores = {ids: score for ids, score in found.items() if finished is None or finished(ids)}
+    if finished is not None and not scores:  # cut off within a word, say
+        likeliest = next(iter(found))
+        begun = (likeliest[:n] for n in range(len(likeliest), 0, -1))
+        cut = next(filter(finished, begun), ())
+        scores = {cut: _log_prob(log_probs, cut)}
+    ranked = sorted(scores, key=lambda t: -(scores[t] + (bonus(t) if bonus else 0.0)))
     return [aligned(log_probs, text, scores[text]) for text in ranked]
 
 
+def _log_prob(log_probs: Chances, ids: Sequence[int]) -> float:
+    """Give the log-probability of a text, by any alignment."""
+    steps, text = torch.from_numpy(log_probs)[:, None], torch.tensor([ids], dtype=torch.int64)
+    time, size, blank = torch.tensor([len(steps)]), torch.tensor([len(ids)]), steps.shape[2] - 1
+    return -float(F.ctc_loss(steps, text, time, size, blank, reduction="sum"))
+
+
+class _Texts:
+    """Texts by number, each as another one and its last token, so that long ones cost no more.
+
+    A text that is not kept yet goes by (number of the other, last token) itself.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[int, int]] = [(-1, -1)]  # the empty text
+        self._numbers: dict[tuple[int, int], int] = {}
+
+    def longer(self, text: int, token: int) -> Text:
+        """Give a text with one more token."""
+        return self._numbers.get((text, token), (text, token))
+
+    def kept(self, text: Text) -> int:
+        """Give the number of a text."""
+        if isinstance(text, int):
+            return text
+        self.parts.append(text)
+        return self._numbers.setdefault(text, len(self.parts) - 1)
+
+    def ids(self, text: int) -> tuple[int, ...]:
+        """Give the tokens of a text."""
+        found: list[int] = []
+        while text:
+            text, token = self.parts[text]
+            found.append(token)
+        return tuple(reversed(found))
+
+
+def _grown(
+    texts: _Texts,
+    lines: dict[int, Ends],
+    step: Float[np.ndarray, " ids"],
+    most: int,
+    allowed: Callable[[tuple[int, ...]], bool] | None,
+) -> dict[Text, Ends]:
+    """Let each text go on by a step: as it is, or by one of so many of the likeliest tokens."""
+    grown: dict[Text, Ends] = {}
+    blank = len(step) - 1
+    likely = np.argsort(-step[:blank], kind="stable")[:most].tolist()
+    for text, (on_blank, on_token) in lines.items():
+        either, last = np.logaddexp(on_blank, on_token), texts.parts[text][1]
+        _add(grown, text, blank_too=either + step[blank])
+        if last >= 0:
+            _add(grown, text, token_too=on_token + step[last])
+        ids = () if allowed is None else texts.ids(text)
+        for token in likely:
+            if allowed is not None and not allowed((*ids, token)):
+                continue
+            # A repeated token needs a blank between, or it merges with the one before.
+            before = on_blank if last == token else either
+            _add(grown, texts.longer(text, token), token_too=before + step[token])
+    return grown
+
+
 def _add(
-    grown: dict[tuple[int, ...], tuple[float, float]],
-    text: tuple[int, ...],
-    blank_too: float = -np.inf,
-    token_too: float = -np.inf,
+    grown: dict[Text, Ends], text: Text, blank_too: float = -np.inf, token_too: float = -np.inf
 ) -> None:
     if max(blank_too, token_too) == -np.inf:
         return

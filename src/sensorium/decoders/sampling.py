@@ -36,8 +36,8 @@ class Sampling:
             al. 2020).
         candidates: how many texts a row; of beams the best, else draws.
         length_penalty: a finished text's log-probability is divided by its length to this power.
-        repetition_penalty: scores of tokens already there are divided by it where positive and
-            multiplied where negative (Keskar et al. 2019); 1 is none.
+        repetition_penalty: scores of tokens written already, a prefix aside, are divided by it
+            where positive and multiplied where negative (Keskar et al. 2019); 1 is none.
         seed: draws the tokens.
     """
 

@@ -56,6 +56,7 @@ def evaluate(
         TableError: no row has a target, or damaged cells under the policy ``"error"``.
         PartError: a task without such answers, or an unknown column in ``without``.
     """
+    without = [without] if isinstance(without, str) else without
     ledger = Ledger() if ledger is None else ledger
     own = Ledger()
     before = tuple(ledger)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from sensorium.core.errors import PartError
 from sensorium.core.seed import numpy_generator
 from sensorium.evaluate.alterations import altered
 from sensorium.evaluate.contribution import shuffles
@@ -54,8 +55,14 @@ def run_altered(model: Model, shelf: Shelf, *, without: Sequence[str] = (), seed
         shelf: the clean cells of the rows.
         without: input columns that are taken away throughout.
         seed: draws the sample and the shuffles.
+
+    Errors:
+        PartError: no column is left.
     """
     inputs = {name: f for name, f in model.schema.inputs.items() if name not in without}
+    if not inputs:
+        msg = f"without {', '.join(map(repr, without))} no input is left to judge; leave one in"
+        raise PartError(msg)
     parts = modalities(inputs)
     tried = subsets(list(parts)) if len(parts) > 1 else []
     alone = alterations_of([s for s in tried if len(s) == 1], parts)

@@ -16,9 +16,10 @@ from sensorium.nn.dilated import Dilated
 class Temporal(Fusion):
     """Read signals as one, as if their channels stood side by side; for ``encoders.Stem``.
 
-    A second trunk reads each column by itself, which is what that column says alone, and what is
-    answered where the others are missing. A shorter column (one of a lower rate) is stretched to
-    the longest of its row: they begin and end together.
+    A second trunk reads each column by itself, which is what that column says alone. Answers are
+    the average of both trunks', and the second one's where the other columns are missing. A
+    shorter column (one of a lower rate) is stretched to the longest of its row: they begin and
+    end together.
     """
 
     def __init__(self, width: int, depth: int = 3, kernel: int = 5, dropout: float = 0.1) -> None:
@@ -55,7 +56,7 @@ class Temporal(Fusion):
         joint = _averaged(self.trunk, steps.sum(0), masks.any(0))
         alone = _averaged(self.apart, steps.flatten(0, 1), masks.flatten(0, 1)).chunk(len(encoded))
         parts = dict(zip(self.names, alone, strict=True))
-        return replace(as_fused(joint, encoded), parts=parts, lone=True)
+        return replace(as_fused(joint, encoded), parts=parts, voted=True)
 
     def _trunk(self) -> Dilated:
         halved, near = [2] * (self.depth + 1), [1] * self.depth

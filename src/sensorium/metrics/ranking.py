@@ -79,8 +79,8 @@ def _steps(
     if len(score) == 0:
         return each, each
     order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0)
-    each, positive = each[..., order], truth[order]
+    each, positive, ordered = each[..., order], truth[order], score[order]
+    starts = np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)  # inf - inf is no 0
     return (
         np.add.reduceat(each * positive, starts, axis=-1),
         np.add.reduceat(each * ~positive, starts, axis=-1),

@@ -1,15 +1,16 @@
 """Models from folders and from descriptions. Nothing that is read can run code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
 
-from sensorium.core.describe import build
-from sensorium.core.errors import ArtifactError, PartError
+from sensorium.core.describe import PART, build
+from sensorium.core.errors import ArtifactError, PartError, nearest
 from sensorium.core.schema import SCHEMA_PARTS
 from sensorium.decoders import DECODERS
 from sensorium.encoders import ENCODERS, Encoder
@@ -73,6 +74,9 @@ def assemble(
     must follow.
     """
     known = KNOWN | _plugged_in() | dict(parts or {})
+    _check_known(
+        [*description["encoders"].values(), description["fusion"], description["task"]], known
+    )
     encoders: dict[str, Encoder] = {}
     shared: dict[str, Encoder] = {}
     for name, part in description["encoders"].items():
@@ -92,6 +96,16 @@ def assemble(
         task=task,
         seed=description["seed"],
     )
+
+
+def _check_known(described: Sequence[Any], known: Collection[str]) -> None:
+    names = dict.fromkeys(part.get(PART) for part in described if isinstance(part, Mapping))
+    lost = [name for name in names if isinstance(name, str) and name not in known]
+    if lost:
+        given = ", ".join(f"{name!r}: {name}" for name in lost)
+        close = "".join(nearest(name, known) for name in lost if get_close_matches(name, known))
+        msg = f"no part is called {', '.join(map(repr, lost))}{close}; give classes of your own"
+        raise PartError(f"{msg}: parts={{{given}}}")
 
 
 def _plugged_in() -> dict[str, type]:

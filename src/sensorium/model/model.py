@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sensorium.core.batch import Batch, Encoded, Features
-from sensorium.core.describe import describe
+from sensorium.core.describe import describe, plain
 from sensorium.core.errors import PartError, TableError, nearest
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Schema
@@ -356,7 +356,7 @@ class Model(nn.Module):
             "fusion": describe(self.fusion),
             "task": describe(self.task),
             **({"task_state": read} if read else {}),
-            "seed": self.seed,
+            "seed": plain(self.seed),
         }
 
     @property
@@ -391,5 +391,5 @@ class Model(nn.Module):
 
 
 def _write_json(file: Path, content: Any) -> None:
-    text = json.dumps(content, ensure_ascii=False, indent=1)
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=plain)
     file.write_text(text + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,7 +41,7 @@ class NumberStep(Step):
         self.edges: tuple[float, ...] = ()
 
     def read(self, cell: Any) -> float | None:
-        """Read a number, or text such as ``" 3 "`` or ``"1,200.5"``."""
+        """Read a number, text such as ``" 3 "`` or ``"1,200.5"``, or a span of time, in seconds."""
         if missing(cell):
             return None
         cell = plain(cell)
@@ -50,6 +51,8 @@ class NumberStep(Step):
             value = _parsed(cell.strip())
         elif isinstance(cell, int | float | Decimal):
             value = _bounded(cell)
+        elif isinstance(cell, timedelta):
+            value = cell.total_seconds()
         else:
             raise wrong_type(cell, "a number")
         if not abs(value) <= MOST:

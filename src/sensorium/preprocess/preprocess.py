@@ -103,7 +103,7 @@ class Preprocess:
             TableError: no rows, a target without any value, a column with none that can be read;
                 or any damaged cell, with ``damaged="error"``.
         """
-        schema = _checked(table, schema or table.schema)
+        schema = _checked(table, schema or getattr(table, "schema", None))
         prep = cls(schema, {n: _step(schema, n) for n in schema.fields}, damaged)
         faults: list[Fault] = []
         for name, step in prep.steps.items():
@@ -251,6 +251,9 @@ class Preprocess:
 
 
 def _checked(table: Table, schema: Schema | None) -> Schema:
+    if not hasattr(table, "row_ids"):
+        msg = f"a {type(table).__name__} is no Table yet; read it first: sensorium.read(it, schema)"
+        raise TableError(msg)
     if schema is None:
         msg = "the table has no schema; give one: Preprocess.fit(table, Schema(inputs={...}))"
         raise SchemaError(msg)

@@ -15,7 +15,8 @@ class Hit:
     Attributes:
         key: its key.
         score: the cosine similarity of its vector to the query's, -1 to 1; where words were
-            searched too, the sum of 1 / (60 + rank) over both ways (reciprocal rank fusion).
+            searched too, the sum of 1 / (60 + rank) over both ways (reciprocal rank fusion);
+            0 where only a condition was asked, which ranks nothing.
         row: its cells by column; None for cells that were arrays or open pictures.
     """
 

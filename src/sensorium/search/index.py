@@ -250,7 +250,8 @@ class Index:
                 are one query.
             words: rows whose texts hold some of them rank higher. With a query, both rankings
                 are joined; alone, only rows that hold some are found.
-            where: a condition on the cells, such as ``price < 50 AND shop = 'north'`` (SQL).
+            where: a condition on the cells, such as ``price < 50 AND shop = 'north'`` (SQL);
+                alone, the rows that meet it in the order in which they were added.
             top: how many.
             columns: the query as keywords: ``search(caption="a dog", top=5)``.
 
@@ -262,11 +263,16 @@ class Index:
         if top < 1:
             msg = f"top must be at least 1, found {top}"
             raise PartError(msg)
-        if not cells and not words:
-            msg = "nothing to search for: give cells of a row to be like (photo=...), or words"
+        if not cells and not words and where is None:
+            msg = (
+                "nothing to search for: give cells of a row to be like (photo=...), words, or "
+                "a condition (where=...)"
+            )
             raise PartError(msg)
         allowed = None if where is None else self._store.where(where)
         found: list[dict[int, float]] = []
+        if allowed is not None and not cells and not words:
+            found.append(dict.fromkeys(np.sort(allowed)[:top].tolist(), 0.0))
         if cells:
             vector = embedded_query(self.model, self.column, cells)
             near, similar = self._store.nearest(vector, top * DEEP if words else top, allowed)

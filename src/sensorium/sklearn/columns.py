@@ -11,6 +11,7 @@ from sensorium.core.counted import counted
 from sensorium.core.errors import TableError
 from sensorium.core.schema import Field, Number, Schema, Vector
 from sensorium.data import Table, infer, read
+from sensorium.data.sample import parsed_number
 
 WIDE = 64
 """An array of more columns than this is read as one vector a row: one encoder, not hundreds."""
@@ -27,6 +28,30 @@ def is_rows(X: Any) -> bool:  # noqa: N803 - scikit-learn's name
 def is_frame(X: Any) -> bool:  # noqa: N803
     """Tell a data frame (pandas, polars) from an array."""
     return hasattr(X, "columns") and not isinstance(X, Table)
+
+
+def refuse_words(X: Any) -> None:  # noqa: N803
+    """Refuse an array that holds words: only columns with names say what they are.
+
+    Errors:
+        TableError: names the first word; or X is a dict or a file's name.
+    """
+    if isinstance(X, Mapping | str | Path) and not hasattr(X, "shape"):
+        kind = "dict" if isinstance(X, Mapping) else "file's name"
+        msg = f"X is a {kind}; give a DataFrame, a list of dicts, or sensorium.read(...) of it"
+        raise TableError(msg)
+    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUST":
+        return
+    for row, cells in enumerate(X if hasattr(X, "__len__") else ()):
+        one = isinstance(cells, str)
+        for place, cell in enumerate([cells] if one or not hasattr(cells, "__len__") else cells):
+            if isinstance(cell, str) and parsed_number(cell) is None:
+                where = f"row {row}" if one else f"row {row}, column {place}"
+                msg = (
+                    f"X is an array with words ({where}: {cell[:40]!r}); give a DataFrame, in "
+                    'which each column has a name (set_output(transform="pandas") in a pipeline)'
+                )
+                raise TableError(msg)
 
 
 def from_objects(X: Any, folder: Path | str | None) -> Table:  # noqa: N803
@@ -70,10 +95,12 @@ def schema_for(
         kinds: kinds that the user gave.
         numeric: the table was an array of numbers.
     """
-    if numeric and not kinds:
+    if numeric:
         kind = Vector() if VECTOR in table.columns else Number()
         inputs = [name for name in table.columns if name not in targets]
-        return Schema(dict.fromkeys(inputs, kind), dict(targets))
+        if not kinds:
+            return Schema(dict.fromkeys(inputs, kind), dict(targets))
+        kinds = {**dict.fromkeys(inputs, kind), **kinds}
     found = infer(table, targets=list(targets), kinds={**(kinds or {}), **targets})
     return found.schema
 

@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sensorium.auto import choose
 from sensorium.auto.rules import fusion_for
 from sensorium.core.counted import counted
-from sensorium.core.errors import PartError, TableError, nearest
+from sensorium.core.errors import PartError, PlanError, TableError, all_at_once, nearest
 from sensorium.core.faults import Fault, Ledger
 from sensorium.core.schema import Category, Field, Number, Schema
 from sensorium.data import Table
@@ -36,12 +36,14 @@ from sensorium.encoders import Encoder
 from sensorium.fusion import FUSIONS, Fusion
 from sensorium.model import Answer, Model, load
 from sensorium.preprocess import Preprocess
+from sensorium.preprocess.cells import missing, plain
 from sensorium.sklearn.columns import (
     free_names,
     from_array,
     from_objects,
     is_frame,
     is_rows,
+    refuse_words,
     schema_for,
 )
 from sensorium.tasks import Classify, Regress, Task
@@ -130,16 +132,27 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
             validate_data(self, X, reset=reset, skip_check_array=True)
             self._numeric = False
             return from_objects(X, self.folder)
+        refuse_words(X)
         array = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         if reset:
             self._numeric = True
         return from_array(array, self._names())
+
+    def _check(self) -> None:
+        faults = []
+        if self.damaged not in ("absent", "error"):
+            faults.append(f"damaged is 'absent' or 'error', found {self.damaged!r}")
+        if not isinstance(self.width, int | np.integer) or self.width < 1:
+            faults.append(f"width is a whole number of 1 or more, found {self.width!r}")
+        if faults:
+            raise PlanError(all_at_once(f"{type(self).__name__} cannot be fitted:", faults))
 
     def _names(self) -> list[str] | None:
         return [str(name) for name in getattr(self, "feature_names_in_", ())] or None
 
     def _learn(self, table: Table, targets: Mapping[str, Field], task: Task) -> None:
         """Fit on a table that has its targets."""
+        self._check()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         schema = schema_for(table, targets, self.kinds, numeric=self._numeric)
         table = table.with_schema(schema)
@@ -168,15 +181,16 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         _warn(self.ledger_)
 
     def _fusion(self, schema: Schema, rows: int) -> Fusion:
+        width = int(self.width)
         if self.fusion is None:
             given = next(iter((self.encoders or {}).values()), None)
-            return fusion_for(schema, rows, given.width if given else self.width)[0]
+            return fusion_for(schema, rows, given.width if given else width)[0]
         if not isinstance(self.fusion, str):
             return copy.deepcopy(self.fusion)
         if self.fusion not in FUSIONS:
             msg = f"no fusion is called {self.fusion!r}{nearest(self.fusion, FUSIONS)}"
             raise PartError(msg)
-        return FUSIONS[self.fusion](width=self.width)
+        return FUSIONS[self.fusion](width=width)
 
     def _plan(self, plan: Plan, seed: int) -> Plan:
         """Take what was given; no clock decides, so that the same call gives the same model."""
@@ -186,8 +200,8 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
             plan,
             seed=seed,
             keep="best" if self.validation_fraction else "last",
-            epochs=plan.epochs if self.epochs is None else self.epochs,
-            rate=plan.rate if self.rate is None else self.rate,
+            epochs=plan.epochs if self.epochs is None else plain(self.epochs),
+            rate=plan.rate if self.rate is None else plain(self.rate),
         )
 
     def _shares(self, table: Table, schema: Schema, seed: int) -> tuple[Table, Table | None]:
@@ -198,7 +212,7 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         return learn, valid
 
     def _answers(self, X: Any) -> list[Answer]:  # noqa: N803
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         table = self._table(X, reset=False).with_schema(self.model_.schema, partial=True)
         answers = self.model_.answers(list(table))
         _warn([fault for answer in answers for fault in answer.faults])
@@ -235,6 +249,7 @@ class SensoriumClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         table = self._table(X, reset=True)
         labels = column_or_1d(_given(self, y), warn=True)
         check_consistent_length(table, labels)
+        _check_known(labels)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
@@ -296,6 +311,16 @@ class SensoriumRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         rows = [list(v.values()) if isinstance(v, Mapping) else [v] for v in values]
         table = np.array(rows, np.float64).reshape(len(rows), -1)
         return table[:, 0].astype(np.float32) if self._flat else table
+
+
+def _check_known(labels: NDArray[Any]) -> None:
+    gaps = [row for row, label in enumerate(labels) if labels.dtype == object and missing(label)]
+    if gaps:
+        msg = (
+            f"y has no label in {counted(len(gaps), 'row')}, the first is row {gaps[0]}; leave out "
+            "rows without one"
+        )
+        raise TableError(msg)
 
 
 def _given(estimator: _Estimator, y: Any) -> Any:

@@ -94,10 +94,10 @@ def seal(folder: Path, index: str) -> None:
 
 
 def opened(folder: Path, index: str) -> dict[str, Any]:
-    """Check a sealed folder and read its index.
+    """Check a sealed folder and read its index, which names the files that were checked.
 
     Errors:
-        ArtifactError: no such folder, not of this kind, or files changed, missing or added.
+        ArtifactError: no such folder, not of this kind, or files changed or missing.
     """
     folder = _whole(folder, index)
     try:

@@ -38,7 +38,7 @@ def class_losses(
     losses = F.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
     if not focal:
         return losses
-    given = logits.softmax(1).gather(1, truth[:, None])[:, 0]
+    given = logits.to(losses.dtype).softmax(1).gather(1, truth[:, None])[:, 0]
     return (1 - given).clamp(min=1e-7) ** focal * losses
 
 

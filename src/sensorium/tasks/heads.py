@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from sensorium.core.batch import Batch, Features, Fused
 from sensorium.tasks.head import Head
 
+JOINT = (1.0, 0.0, 0.5)
+"""The share of the joint decision where columns vote: of rows with none, with one, with several."""
+
 
 class Heads(nn.Module, Mapping[str, Head]):
     """The heads of a task by target.
@@ -58,10 +61,10 @@ class Heads(nn.Module, Mapping[str, Head]):
                 if fused.decide is None
                 else head.together(fused.decide, torch.stack(each, 1), present)
             )
-            if fused.lone and self.auxiliary:
+            if fused.voted and self.auxiliary:
                 own = head.together(_average, torch.stack(each, 1), present)
-                one = (present.sum(1) == 1).unsqueeze(1)
-                outputs[target] = torch.where(one, own, outputs[target])
+                share = present.new_tensor(JOINT, dtype=own.dtype)[present.sum(1).clamp(max=2)]
+                outputs[target] = torch.lerp(own, outputs[target], share.unsqueeze(1))
         return Features(fused, outputs, alone)
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:

@@ -20,8 +20,8 @@ from sensorium.tasks.phrase_features import FEATURES, SUFFIXES, VECTORS, Seen, s
 from sensorium.tasks.reading import Words
 
 HIDDEN, EDGE, NEAR = 96, 8, 32
-REMEMBERED = 5_000
-"""What was seen of so many texts is kept."""
+REMEMBERED = 600_000
+"""What was seen of so many phrases is kept, of nearly 1 KB each."""
 FIRST = -3.0
 """Most phrases are no keywords: where their scores begin."""
 
@@ -55,6 +55,7 @@ class PhraseScorer(nn.Module):
             self.vectors.weight.mul_(0.1)
             last.bias.fill_(FIRST)
         self._seen: dict[tuple[str, frozenset[Keyword] | None], Seen] = {}
+        self._held = 0
 
     def see(self, words: Words, own: Sequence[frozenset[Keyword] | None]) -> list[Seen | None]:
         """Find the phrases of each row's text; None where there is none.
@@ -67,16 +68,23 @@ class PhraseScorer(nn.Module):
         return [self._see(row[0], its) if row else None for row, its in rows]
 
     def _see(self, text: str, own: frozenset[Keyword] | None) -> Seen:
-        key = (text, own)
-        if key not in self._seen:
-            if len(self._seen) >= REMEMBERED:
-                self._seen.clear()
-            self._seen[key] = see(text, self.counts, None if own is None else set(own))
-        return self._seen[key]
+        found = self._seen.get((text, own))
+        if found is None:
+            found = see(text, self.counts, None if own is None else set(own))
+            self._held += len(found.phrases)
+            if self._held > REMEMBERED:
+                self._forget()
+                self._held = len(found.phrases)
+            self._seen[text, own] = found
+        return found
+
+    def _forget(self) -> None:
+        self._seen.clear()
+        self._held = 0
 
     def learn(self, texts: Sequence[tuple[str, ...]], keywords: Sequence[tuple[str, ...]]) -> None:
         """Count what training rows tell."""
-        self._seen.clear()
+        self._forget()
         self.counts.learn(texts, keywords)
 
     def forward(

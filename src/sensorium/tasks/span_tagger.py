@@ -140,10 +140,11 @@ class SpanTagger(nn.Module):
         return torch.tensor(padded, dtype=torch.int64).reshape(len(rows), time, 2)
 
     def _of(self, text: str) -> list[Place]:
-        if text not in self._known:
+        found = self._known.get(text)
+        if found is None:  # another thread may clear what is known at any time
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             step = self._step
             assert isinstance(step, TextStep)  # noqa: S101  text_of saw to it
-            self._known[text] = step.places(text)
-        return self._known[text]
+            found = self._known[text] = step.places(text)
+        return found

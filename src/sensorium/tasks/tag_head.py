@@ -44,8 +44,8 @@ class TagHead(Head):
         focal: as in ``tag_losses``.
 
     Attributes:
-        thresholds: the probability from which on each tag is answered, Float[tags]; saved with
-            the weights.
+        thresholds: the probability from which on each tag is answered, Float64[tags], as exact as
+            the probabilities; saved with the weights.
     """
 
     form: ClassVar[str] = "tags"
@@ -67,7 +67,8 @@ class TagHead(Head):
         self.learns_threshold = True
         self.focal = focal
         self.register_buffer("importance", torch.tensor(importance or [1.0] * len(tags)))
-        self.register_buffer("thresholds", torch.full((len(tags),), UNSURE))
+        exact = torch.full((len(tags),), UNSURE, dtype=torch.float64)
+        self.register_buffer("thresholds", exact)
 
     def together(
         self,
@@ -91,7 +92,7 @@ class TagHead(Head):
         truth = column.values[counts, : len(self.names)].to(outputs.dtype)
         losses = tag_losses(outputs[counts], truth, self.focal)
         share = self.importance.to(losses.dtype) / self.importance.sum()
-        return (losses @ share).sum() / max(1, len(losses))
+        return (losses * share).sum() / max(1, len(losses))
 
     def decide(self, outputs: Tensor) -> Array:
         """Give each tag's probability, [rows tags]."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -60,7 +61,8 @@ class ValueHead(Head):
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:
         """Average over the rows that have the number."""
         counts = column.present if weight is None else column.present & weight
-        truth = column.values[counts, 0].to(outputs.dtype)
+        truth = column.values[counts, 0]  # not rounded to outputs of half precision
+        truth = truth.to(torch.promote_types(truth.dtype, outputs.dtype))
         losses = value_losses(outputs[counts, 0], truth, self.huber)
         return losses.sum() / max(1, len(losses))
 

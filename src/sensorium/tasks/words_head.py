@@ -59,8 +59,8 @@ class WordsHead(Head):
             weight: which rows count.
         """
         counts = column.present if weight is None else column.present & weight
-        real = (column.mask & counts[:, None]).to(outputs.dtype)
         losses = token_losses(outputs, torch.where(column.mask, column.values, 0))
+        real = (column.mask & counts[:, None]).to(losses.dtype)
         return (losses * real).sum() / real.sum().clamp(min=1)
 
     def decide(self, outputs: Tensor) -> Array:

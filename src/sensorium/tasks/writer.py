@@ -233,8 +233,8 @@ class Writer(nn.Module):
         return scores.gather(1, places[..., None].expand(-1, -1, scores.shape[2]))
 
     def _plain(self, logits: Tensor, truth: Column) -> Tensor:
-        real = (truth.mask & truth.present[:, None]).to(logits.dtype)
         losses = token_losses(logits, truth.values, self.teaching.smoothing)
+        real = (truth.mask & truth.present[:, None]).to(losses.dtype)
         return (losses * real).sum() / real.sum().clamp(min=1)
 
     def _own(self, memory: Memory, prompts: Sequence[Sequence[int]], said: Tensor) -> Tensor:
@@ -242,7 +242,8 @@ class Writer(nn.Module):
         with torch.no_grad():
             own = self._scores(memory, prompts, said)[:, :-1].argmax(2)
         chosen = torch.rand(own.shape, device=own.device) < self.teaching.own
-        chosen &= said != self.decoder.end  # what stands behind a text stays as it is
+        # What stands behind a text stays as it is, and no text ends before its end.
+        chosen &= (said != self.decoder.end) & (own != self.decoder.end)
         return torch.where(chosen, own, said)
 
     def _key(self, name: str) -> str:

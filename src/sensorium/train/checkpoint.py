@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sensorium.core.errors import ArtifactError, TrainingError
 from sensorium.core.faults import RowId
-from sensorium.store.folder import opened, written
+from sensorium.store.folder import SEAL, opened, written
 
 INDEX = "checkpoint.json"
 PREFIX = "checkpoint-"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -77,17 +79,32 @@ def save_checkpoint(
                 save_file(whole, aside / f"{name}.safetensors")
             text = json.dumps(asdict(progress), ensure_ascii=False, allow_nan=True)
             (aside / INDEX).write_text(text, encoding="utf-8")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, SafetensorError) as error:
+        if not is_full(error):
             raise
-        msg = (
-            f"the disk of {folder} is full; the last checkpoint, {newest(folder) or 'none'}, is "
-            "whole: make room and resume"
-        )
-        raise TrainingError(msg) from error
-    for old in checkpoints(folder)[:-2]:
+        raise TrainingError(full_message(folder)) from error
+    torn = folder.glob(f".{PREFIX}*.writing-*")  # left behind where a fit was killed
+    for old in [*checkpoints(folder)[:-2], *torn]:
         shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether writing failed for a full disk; safetensors says so in words alone."""
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return any(f"(os error {number})" in str(error) for number in FULL)
+
+
+def full_message(folder: Path) -> str:
+    """Say that the disk is full, and which checkpoint is whole."""
+    return f"the disk of {folder} is full; {kept(folder)}: make room and resume"
+
+
+def kept(folder: Path | None) -> str:
+    """Say which checkpoint is whole."""
+    last = newest(folder) if folder else None
+    return f"the last checkpoint, {last}, is whole" if last else "there is no checkpoint yet"
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -109,8 +126,9 @@ def load_checkpoint(folder: Path) -> tuple[Progress, dict[str, dict[str, Tensor]
     content = opened(folder, INDEX)
     known = {name: content[name] for name in asdict(Progress()) if name in content}
     tensors = {
-        file.stem: {name: value.clone() for name, value in load_file(file).items()}
-        for file in sorted(folder.glob("*.safetensors"))
+        Path(file).stem: {name: value.clone() for name, value in load_file(folder / file).items()}
+        for file in sorted(content[SEAL])
+        if file.endswith(".safetensors")
     }  # cloned, since tensors that lie askew in memory sum in another order
     return Progress(**known), tensors
 

@@ -5,19 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from sensorium.core.batch import Batch
 from sensorium.core.errors import TrainingError
 from sensorium.model import Model
-from sensorium.train.checkpoint import newest
+from sensorium.train.checkpoint import full_message, is_full, kept
 
 NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 @contextmanager
 def explained(folder: Path | None) -> Iterator[None]:
-    """Turn running out of memory into an error that says what to do.
+    """Turn running out of memory, or of disk, into an error that says what to do.
 
     Args:
         folder: the run's folder, to name the last whole checkpoint.
@@ -26,6 +27,10 @@ def explained(folder: Path | None) -> Iterator[None]:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise TrainingError(_memory_message(folder)) from error
+    except (OSError, SafetensorError) as error:
+        if folder is None or not is_full(error):
+            raise
+        raise TrainingError(full_message(folder)) from error
     except RuntimeError as error:
         if not any(words in str(error).lower() for words in NO_MEMORY):
             raise
@@ -37,12 +42,6 @@ def _memory_message(folder: Path | None) -> str:
         "training ran out of memory: use fewer rows_per_step (and accumulate), smaller pictures "
         f"or shorter sounds, or narrower encoders; {kept(folder)}"
     )
-
-
-def kept(folder: Path | None) -> str:
-    """Say which checkpoint is whole."""
-    last = newest(folder) if folder else None
-    return f"the last checkpoint, {last}, is whole" if last else "there is no checkpoint yet"
 
 
 def check_finite(

@@ -3,6 +3,7 @@
 ``loop.train`` drives it. Every random draw is derived from (seed, purpose, step); see core.seed.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ from accelerate.utils import (
 from torch import Tensor, nn
 
 from sensorium.core.batch import Batch
+from sensorium.core.errors import ArtifactError
 from sensorium.core.faults import Ledger
 from sensorium.core.seed import derive, generator
 from sensorium.data.loader import Loader
@@ -128,6 +130,12 @@ class Fit:
         """How many batches the whole fit has."""
         return self.epochs * self.steps_per_epoch
 
+    @property
+    def _updates(self) -> int:
+        """How many steps the optimiser made; the last of an epoch may be of fewer batches."""
+        each = -(-self.steps_per_epoch // self.plan.accumulate)
+        return self.progress.epoch * each + self.progress.step // self.plan.accumulate
+
     def _loader(self, epoch: int, start: int) -> Loader[Batch]:
         return Loader(
             partial(self.train.batch, turn=epoch),
@@ -184,7 +192,9 @@ class Fit:
             part.short.clear()
 
     def _backward(self, loss: Tensor) -> None:
-        self.accelerator.backward(loss / self.plan.accumulate)
+        first = self.progress.step - self.progress.step % self.plan.accumulate
+        together = min(self.plan.accumulate, self.steps_per_epoch - first)
+        self.accelerator.backward(loss / together)
 
     def _varied(self, batch: Batch, draws: torch.Generator) -> Batch:
         if self.plan.augment:
@@ -221,6 +231,8 @@ class Fit:
             found = head.metrics(truth[known], decided[known])
             scores[target] = {name: float(number) for name, number in found.items()}
             value = scores[target][head.primary]
+            if math.isnan(value):
+                continue  # such as the average precision where no row has a tag
             values.append(-value if head.lower_is_better else value)
             doubts.append(standard_error(head, truth[known], decided[known], self.plan.seed))
             errors.append(float(head.errors(truth[known], decided[known]).mean()))
@@ -298,8 +310,10 @@ class Fit:
         take_back(self.model, tensors["weights"])
         restore_optimiser(self.optimiser, tensors.get("optimiser", {}))
         if self.average:
-            updates = self.progress.total // self.plan.accumulate
-            self.average.restore(tensors["average"], updates)
+            if "average" not in tensors:
+                msg = f"{checkpoint} holds no average of the weights: resume with ema = 0"
+                raise ArtifactError(msg)
+            self.average.restore(tensors["average"], self._updates)
         self.best = tensors.get("best", {})
 
     def finish(self) -> Run:

@@ -23,7 +23,8 @@ def hidden(batch: Batch, names: Sequence[str], share: float, generator: torch.Ge
     if share <= 0 or len(names) < 2:
         return batch
     present = torch.stack([batch.columns[name].present for name in names], 1)
-    chance = torch.rand(present.shape, generator=generator).masked_fill(~present, -1.0)
+    chance = torch.rand(present.shape, generator=generator).to(present.device)
+    chance = chance.masked_fill(~present, -1.0)
     keep = present & ((chance >= share) | (chance == chance.amax(1, keepdim=True)))
     columns = {
         name: replace(batch.columns[name], present=keep[:, number])

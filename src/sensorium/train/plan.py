@@ -41,8 +41,8 @@ class Plan:
             ones are made beforehand, and epochs take turns.
         mixup: strength of mixup of dense columns (the Beta distribution's alpha); 0 is none.
         cutmix: the same for cutmix of pictures.
-        checkpoint_seconds: a checkpoint is written at the end of an epoch when the last one is
-            older than this, and at the end.
+        checkpoint_seconds: a checkpoint is written after a step of the optimiser when the last one
+            is older than this, and at the end.
         threads: of the processor; 0 leaves torch's choice.
         seed: draws order, augmentation and dropout.
         tensorboard: write TensorBoard events too (needs ``sensorium[tensorboard]``).

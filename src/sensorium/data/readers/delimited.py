@@ -1,9 +1,9 @@
 """CSV, TSV and their kin. Arrow reads them; Python's csv module only explains what is wrong.
 
 Every cell is read as text first. A column becomes numbers only if all of its cells are written as
-numbers without loss: "007" stays text; between semicolons a comma is the decimal mark. An empty
-cell is missing in every column; NA, null and the like are missing only in columns of numbers, for
-in a column of words they may be words.
+numbers without loss: "007" stays text; between semicolons a comma is the decimal mark, unless other
+columns of the file write a point. An empty cell is missing in every column; NA, null and the like
+are missing only in columns of numbers, for in a column of words they may be words.
 """
 
 import csv
@@ -31,7 +31,9 @@ _REAL = (
     r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
     r"|^[+-]?(?i:inf|infinity)$"
 )
+_SURE_POINT = r"^-?(0?\.[0-9]+|[0-9]+\.([0-9]{1,2}|[0-9]{4,}))([eE][+-]?[0-9]+)?$"
 _COMMA = r"^-?(0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?$"
+_SURE_COMMA = r"^-?(0,[0-9]+|[0-9.]+,([0-9]{1,2}|[0-9]{4,}))$"
 _LIST = r"(?s)^\[.*\]$"
 _DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 _BLOCK = 16 << 20
@@ -71,8 +73,8 @@ def read(file: Path, encoding: str | None = None, names: Sequence[str] | None = 
     if table.num_rows == 0:
         msg = f"{file} is empty: it has a header and no rows"
         raise TableError(msg)
-    comma = delimiter == ";"
-    columns = {name: typed(table[name], comma=comma) for name in table.column_names}
+    mark = _decimal_mark(table) if delimiter == ";" else "."
+    columns = {name: typed(table[name], mark) for name in table.column_names}
     return Table(columns, folder=file.parent)
 
 
@@ -208,28 +210,52 @@ def _ragged(
     return numbered and odd > 0, lines
 
 
-def typed(column: pa.ChunkedArray, *, comma: bool = False) -> Store:
+def _decimal_mark(table: pa.Table) -> str:
+    """Give the mark that columns of numbers use where it cannot divide thousands; "" if unclear."""
+    known = [_known(table[name]) for name in table.column_names]
+    point = any(_all(cells, _REAL) and _any(cells, _SURE_POINT) for cells in known)
+    comma = any(_all(cells, _COMMA) and _any(cells, _SURE_COMMA) for cells in known)
+    return "" if point == comma else "." if point else ","
+
+
+def typed(column: pa.ChunkedArray, mark: str = ".") -> Store:
     """Turn a column of words into numbers, or lists, if all its cells are; else leave it.
 
     Args:
         column: the words.
-        comma: whether 1.200,5 is a number.
+        mark: before decimals: with "," 1.200 is 1200 and 1,5 a number; with "" 1.200 is 1.2, and
+            1,5 a number, too.
     """
-    trimmed = pc.utf8_trim_whitespace(column)
-    gone = pc.is_in(trimmed, pa.array(MISSING))
-    known = pc.if_else(gone, None, trimmed)
+    known = _known(column)
     if known.null_count == len(known):
         return column
-    for pattern, kind in ((_WHOLE, pa.int64()), (_REAL, pa.float64())):
-        if pc.all(pc.match_substring_regex(known, pattern)).as_py():
-            return known.cast(kind)
-    commas = comma and pc.any(pc.match_substring(known, ",")).as_py()
-    if commas and pc.all(pc.match_substring_regex(known, _COMMA)).as_py():
+    if _all(known, _WHOLE):
+        return known.cast(pa.int64())
+    commas = mark != "." and _all(known, _COMMA)
+    if commas and (mark == "," or not _all(known, _REAL)):
         bare = pc.replace_substring(known, ".", "")
-        return pc.replace_substring(bare, ",", ".").cast(pa.float64())
-    if pc.all(pc.match_substring_regex(known, _LIST)).as_py():
+        known = pc.replace_substring(bare, ",", ".")
+    if commas or _all(known, _REAL):
+        return known.cast(pa.float64())
+    if _all(known, _LIST):
         return _lists(known) or column
     return column
+
+
+def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Trim words, and take away those that say that a number is missing."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.is_in(trimmed, pa.array(MISSING)), None, trimmed)
+
+
+def _all(cells: pa.ChunkedArray, pattern: str) -> bool:
+    found: bool | None = pc.all(pc.match_substring_regex(cells, pattern)).as_py()
+    return found is True
+
+
+def _any(cells: pa.ChunkedArray, pattern: str) -> bool:
+    found: bool | None = pc.any(pc.match_substring_regex(cells, pattern)).as_py()
+    return found is True
 
 
 def _lists(column: pa.ChunkedArray) -> Store | None:

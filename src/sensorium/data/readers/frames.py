@@ -15,6 +15,9 @@ from sensorium.data.column import Store, store, tidy
 from sensorium.data.readers import columnar
 from sensorium.data.table import Table, stack
 
+MOST_WHOLE = 2**53
+"""Floats of 64 bits hold every whole number below this."""
+
 
 def library(source: Any) -> str:
     """Name the library that an object's class comes from."""
@@ -24,19 +27,40 @@ def library(source: Any) -> str:
 def from_pandas(frame: Any) -> Table:
     """Read a pandas DataFrame; its index is left out.
 
+    Periods become the moment they begin at, intervals their text. Whole numbers with gaps, which
+    pandas keeps as floats, become whole numbers again, as a file holds them.
+
     Errors:
-        TableError: no rows, or columns of the same name.
+        TableError: no DataFrame, no rows, or columns of the same name.
     """
+    if not hasattr(frame, "columns"):
+        kind = f"pandas {type(frame).__name__}"
+        msg = f"a {kind} is no table; give a DataFrame: series.to_frame(), with a name"
+        raise TableError(msg)
     names = [str(name) for name in frame.columns]
     _check_names(names, len(frame))
     columns: dict[str, Store] = {}
     for place, name in enumerate(names):
-        series = frame.iloc[:, place]
+        series = _usual(frame.iloc[:, place])
         if series.dtype == object:
             columns[name] = store([None if _is_na(cell) else cell for cell in series.tolist()])
         else:
             columns[name] = tidy(_chunked(pa.Array.from_pandas(series)))
     return Table(columns)
+
+
+def _usual(series: Any) -> Any:
+    """Turn dtypes that only pandas knows into ones with a kin in Arrow."""
+    of = getattr(getattr(series.dtype, "categories", None), "dtype", series.dtype)
+    if type(of).__name__ == "PeriodDtype":
+        return series.astype(of).dt.to_timestamp()
+    if type(of).__name__ == "IntervalDtype":
+        return series.astype("string") if of is series.dtype else series.cat.rename_categories(str)
+    if of == "float64" and of is series.dtype and series.hasnans:
+        known = series.dropna()
+        if len(known) and (known.abs() < MOST_WHOLE).all() and (known % 1 == 0).all():
+            return series.astype("Int64")
+    return series
 
 
 def _chunked(array: Any) -> pa.ChunkedArray:

@@ -33,6 +33,7 @@ def load(file: Path, encoding: str | None = None) -> Any:
 def from_data(data: Any, file: Path, names: Sequence[str] | None = None) -> Table:
     """Make a table of a list of objects, an object of lists (the columns), or a list of lists.
 
+    Columns whose cells are keyed by the row, as pandas writes them by default, are columns, too.
     An object of train, valid and test lists becomes one table with a column ``split``.
 
     Args:
@@ -49,6 +50,8 @@ def from_data(data: Any, file: Path, names: Sequence[str] | None = None) -> Tabl
             split = [name for name, rows in data.items() for _ in rows]
             return stack(parts).with_column("split", split)
         return records.from_columns(data, file.parent)
+    if isinstance(data, Mapping) and (columns := _by_index(data)):
+        return records.from_columns(columns, file.parent)
     if isinstance(data, Mapping):
         data = [data]
     if not isinstance(data, list):
@@ -57,6 +60,17 @@ def from_data(data: Any, file: Path, names: Sequence[str] | None = None) -> Tabl
     if data and all(isinstance(row, list) for row in data):
         data = _named(data, names, file)
     return records.from_rows(data, file.parent, str(file))
+
+
+def _by_index(data: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Give the columns of an object of objects that have the same keys, all numbers, else none."""
+    cells = list(data.values())
+    if not cells or not all(isinstance(column, Mapping) for column in cells):
+        return {}
+    keys = list(cells[0])
+    if not all(map(str.isdigit, keys)) or any(list(column) != keys for column in cells):
+        return {}
+    return {name: list(column.values()) for name, column in data.items()}
 
 
 def _named(rows: list[list[Any]], names: Sequence[str] | None, file: Path) -> list[dict[str, Any]]:
