@@ -223,3 +223,5 @@ def test_a_target_beside_a_schema_is_the_schemas() -> None:
     assert sm.fit(numbers(), "y", schema=schema, **FAST).model.names == ("x",)  # type: ignore[arg-type]
     with pytest.raises(PlanError, match=r"names \['z'\], but the schema's targets are \['y'\]"):
         sm.fit(numbers(), "z", schema=schema, **FAST)  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match="leave inputs= and kinds= out"):
+        sm.fit(numbers(), schema=schema, inputs=["x"], kinds={"x": sm.Number()}, **FAST)  # type: ignore[arg-type]

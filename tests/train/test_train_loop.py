@@ -51,6 +51,16 @@ def test_it_learns_and_writes_a_run(tables: Tables, tmp_path: Path) -> None:
     assert again.predict(*rows) == run.model.predict(*rows)
 
 
+def test_rows_may_come_as_whatever_is_read(tables: Tables) -> None:
+    train, valid = tables
+    rows, others = list(train), list(valid)
+    plan = sm.Plan(epochs=1, precision="fp32")
+    runs = [sm.train(tiny_model(train), *given, plan=plan, quiet=True)
+            for given in ((train, valid), (rows, others))]  # fmt: skip
+    assert same(weights(runs[0].model), weights(runs[1].model))
+    assert runs[0].history[0]["score"] == runs[1].history[0]["score"]
+
+
 def test_the_same_seed_gives_the_same_run(tables: Tables) -> None:
     train, valid = tables
     runs = [sm.train(tiny_model(train), train, valid, plan=PLAN, quiet=True) for _ in range(2)]

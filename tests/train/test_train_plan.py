@@ -3,6 +3,7 @@
 import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,13 +17,28 @@ from sensorium.train.plan import Plan
 def test_every_fault_of_a_plan_is_named_at_once() -> None:
     """The tests' own type checks would find "lion" first; users do not have them."""
     bare = inspect.unwrap(Plan.__init__)
-    faults = {"epochs": 0, "optimiser": "lion", "rate": -1, "warmup": 2, "precision": "fp8"}
+    faults = {
+        "epochs": 0,
+        "patience": 2.5,
+        "optimiser": "lion",
+        "rate": -1,
+        "warmup": 2,
+        "precision": "fp8",
+    }
     with pytest.raises(PlanError) as caught:
         bare(object.__new__(Plan), **faults)
     message = str(caught.value)
     for words in ("epochs lies between", "optimiser is one of 'adamw'", "'lion'", "rate lies",
-                  "warmup lies", "precision is one of 'auto'"):  # fmt: skip
+                  "warmup lies", "patience is a whole number, found 2.5",
+                  "precision is one of 'auto'"):  # fmt: skip
         assert words in message
+
+
+def test_numbers_of_numpy_are_plain_numbers_in_a_plan() -> None:
+    plan, bare = object.__new__(Plan), inspect.unwrap(Plan.__init__)
+    bare(plan, epochs=np.int64(2), rate=np.float32(0.5))
+    assert plan == Plan(epochs=2, rate=0.5)
+    assert (type(plan.epochs), type(plan.rate)) == (int, float)
 
 
 def test_the_rate_warms_up_and_falls_as_half_a_cosine() -> None:

@@ -66,7 +66,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         task: what to learn; None chooses by the target's kind.
         inputs: the columns to learn from; None takes all that can be used.
         kinds: fields for columns whose inferred kind is wrong, by name.
-        schema: inputs and targets in full; then nothing is inferred.
+        schema: inputs and targets in full, without ``inputs`` and ``kinds``; nothing is inferred.
         valid: a table of rows to choose by; None takes a tenth of the source, or no row where
             fewer than 1,500 rows in 20 groups or fewer (see ``group``) teach classes, without a
             task or plan of one's own; "" takes none.
@@ -96,6 +96,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         ArtifactError: ``out`` holds a fit already, or cannot be made.
     """
     check_objects(task, encoders, fusion)
+    _check_schema(schema, inputs=bool(_names(inputs)), kinds=bool(kinds))
     targets, seed = _targets(target, task, schema), plain(seed)
     aligned = task.columns if task else ()
     folder = _folder(out, targets or aligned)
@@ -227,6 +228,14 @@ def _targets(
         return tuple(schema.targets)
     msg = "name the column to learn: target='...' (--target NAME), or give a task or a schema"
     raise PlanError(msg)
+
+
+def _check_schema(schema: Schema | None, **given: bool) -> None:
+    """Refuse what a schema says already, and perhaps otherwise."""
+    said = [f"{name}=" for name, there in given.items() if there]
+    if schema is not None and said:
+        msg = f"a schema names inputs and kinds in full; leave {' and '.join(said)} out"
+        raise PlanError(msg)
 
 
 def _names(columns: str | int | Iterable[str | int] | None) -> tuple[str, ...]:

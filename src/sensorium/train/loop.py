@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sensorium.core.errors import ArtifactError, TrainingError
 from sensorium.core.faults import Ledger
+from sensorium.data.read import read
 from sensorium.data.table import Table
 from sensorium.model import Model
 from sensorium.preprocess import Extractor, Shelf
@@ -29,8 +30,8 @@ OnStep = Callable[[int, Mapping[str, Tensor]], None]
 
 def train(
     model: Model,
-    table: Table | Shelf,
-    valid: Table | Shelf | None = None,
+    table: Any,
+    valid: Any = None,
     *,
     plan: Plan | None = None,
     out: str | Path | None = None,
@@ -42,8 +43,9 @@ def train(
 
     Args:
         model: the model; its weights are changed in place.
-        table: the training rows, or their clean cells where they were read already.
-        valid: rows that choose the best epoch and the thresholds.
+        table: the training rows: a ``Table``, whatever ``read`` takes, or a ``Shelf`` of cells that
+            were read already.
+        valid: rows, likewise, that choose the best epoch and the thresholds.
         plan: how to train; None is ``Plan()``.
         out: a folder for checkpoints, metrics.jsonl, ledger.jsonl and the model; None writes none.
         resume: go on from the newest checkpoint in ``out``.
@@ -140,7 +142,7 @@ def _folder(out: str | Path | None, *, resume: bool) -> Path | None:
 
 def _shelf(
     model: Model,
-    rows: Table | Shelf | None,
+    rows: Any,
     ledger: Ledger,
     folder: Path | None,
     extractors: Mapping[str, Extractor] | None = None,
@@ -149,6 +151,8 @@ def _shelf(
 ) -> Any:
     if rows is None or isinstance(rows, Shelf):
         return rows
+    if not isinstance(rows, Table):
+        rows = read(rows).with_schema(model.schema)
     with reading(len(rows), quiet=quiet) as on_row:
         return model.shelf(rows, ledger, folder=folder, on_row=on_row, extractors=extractors)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
+from sensorium.core.describe import plain
 from sensorium.core.errors import PlanError, all_at_once
 
 Optimiser = Literal["adamw", "adam", "sgd", "momentum", "nesterov"]
@@ -76,6 +77,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "augment", tuple(self.augment))
+        for name in RANGES:
+            object.__setattr__(self, name, plain(getattr(self, name)))
         faults = [fault for part in fields(self) for fault in self._fault(part.name)]
         if not faults and self.rows_per_pass and (self.mixup or self.cutmix):
             faults = ["rows_per_pass goes without mixup and cutmix: set them, or it, to 0"]
@@ -90,6 +93,8 @@ class Plan:
             return [] if value in choices else [f"{name} is one of {known}, found {value!r}"]
         if name not in RANGES or value is None:
             return []
+        if isinstance(value, float) and get_type_hints(Plan)[name] is int:
+            return [f"{name} is a whole number, found {value!r}"]
         return _out_of_range(name, value)
 
 
