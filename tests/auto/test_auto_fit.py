@@ -218,6 +218,12 @@ def test_a_fit_with_a_part_of_ones_own_resumes_with_its_class(tmp_path: Path) ->
     assert again.model.predict(*numbers()) == run.model.predict(*numbers())
 
 
+def test_a_table_that_lacks_a_column_is_named_by_its_keyword() -> None:
+    for name in ("valid", "test"):
+        with pytest.raises(SchemaError, match=rf"(?s)^{name}= is not like the rows .*'x'"):
+            sm.fit(numbers(), "y", **{name: [{"z": 1.0, "y": "lo"}]}, **FAST)  # type: ignore[arg-type]
+
+
 def test_a_target_beside_a_schema_is_the_schemas() -> None:
     schema = sm.Schema({"x": sm.Number()}, {"y": sm.Category()})
     assert sm.fit(numbers(), "y", schema=schema, **FAST).model.names == ("x",)  # type: ignore[arg-type]

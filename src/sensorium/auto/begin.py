@@ -14,7 +14,7 @@ from sensorium.auto.parts import Parts, Ways, has_few_groups, split_parts
 from sensorium.auto.record import START, Record, command_line
 from sensorium.auto.worded import kinds_for, worded
 from sensorium.core.describe import plain
-from sensorium.core.errors import ArtifactError, PlanError, TableError
+from sensorium.core.errors import ArtifactError, PlanError, SchemaError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
 from sensorium.data import Table, infer, read
@@ -95,8 +95,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
         TableError, SchemaError, PlanError, PartError, TrainingError: see each.
         ArtifactError: ``out`` holds a fit already, or cannot be made.
     """
-    check_objects(task, encoders, fusion)
-    _check_schema(schema, inputs=bool(_names(inputs)), kinds=bool(kinds))
+    _check_given(schema, _names(inputs), kinds, parts=(task, encoders, fusion))
     targets, seed = _targets(target, task, schema), plain(seed)
     aligned = task.columns if task else ()
     folder = _folder(out, targets or aligned)
@@ -114,7 +113,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     ways = Ways(split, pairs.group or words.group, time, seed)
     rows = pairs.table.with_schema(schema)
     valid = NONE if _is_open(valid, task, plan) and has_few_groups(rows, schema, ways) else valid
-    others = (_beside(extra, pairs.lists, schema) for extra in (valid, test))
+    others = (_beside(*its, pairs.lists, schema) for its in (("valid", valid), ("test", test)))
     parts = split_parts(rows, schema, ways, *others, spare=not _is_none(valid))
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
@@ -140,11 +139,15 @@ def _with_epochs(choice: Choice, epochs: int | None) -> Choice:
     return dataclasses.replace(choice, plan=plan)
 
 
-def _beside(source: Any, lists: Sequence[str], schema: Schema) -> Table | None:
+def _beside(name: str, source: Any, lists: Sequence[str], schema: Schema) -> Table | None:
     """Read a table of rows to choose by, or to be judged on, if there is one."""
     if source is None or _is_none(source):
         return None
-    return exploded(read(source), lists).with_schema(schema)
+    try:
+        return exploded(read(source), lists).with_schema(schema)
+    except SchemaError as error:
+        msg = f"{name}= is not like the rows to learn from: {error}"
+        raise SchemaError(msg) from error
 
 
 def _is_none(source: Any) -> bool:
@@ -230,9 +233,12 @@ def _targets(
     raise PlanError(msg)
 
 
-def _check_schema(schema: Schema | None, **given: bool) -> None:
-    """Refuse what a schema says already, and perhaps otherwise."""
-    said = [f"{name}=" for name, there in given.items() if there]
+def _check_given(
+    schema: Schema | None, inputs: Sequence[str], kinds: Mapping[str, Field] | None, parts: Any
+) -> None:
+    """Refuse parts that are no objects, and what a schema says already, perhaps otherwise."""
+    check_objects(*parts)
+    said = [name for name, there in (("inputs=", inputs), ("kinds=", kinds)) if there]
     if schema is not None and said:
         msg = f"a schema names inputs and kinds in full; leave {' and '.join(said)} out"
         raise PlanError(msg)
