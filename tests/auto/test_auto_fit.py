@@ -12,6 +12,7 @@ from torch import nn
 import sensorium as sm
 from mixed_table import Mixed
 from sensorium import encoders, fusion, tasks
+from sensorium.auto.begin import _names
 from sensorium.auto.choose import check_objects
 from sensorium.auto.parts import Ways, split_parts
 from sensorium.core.batch import Column, Encoded, Layout
@@ -50,6 +51,7 @@ def test_columns_that_numbers_name_are_meant_by_their_numbers() -> None:
     assert model.predict({0: 0.1, 2: 5.0}) == model.predict({"0": 0.1, "2": 5.0})
     assert len(model.predict(frame)) == 60
     assert sm.fit(frame, 1, inputs=0, **FAST).model.names == ("0",)  # type: ignore[arg-type]
+    assert _names(pd.Index([5, 7])[1]) == ("7",)
 
 
 def test_tags_get_thresholds_and_lists(mixed: Mixed) -> None:

@@ -86,10 +86,13 @@ def test_between_semicolons_a_comma_is_the_decimal_mark(file):
         ("1,234;x", [1.234, "x"]),
         ("1.234;x", [1.234, "x"]),
         ("1.5;1,5", [1.5, 1.5]),
+        ("1234,567;1.5", [1234.567, 1.5]),
+        ("1.234,567;1.5", [1234.567, 1.5]),
+        ("1.234;1,5;1234.567", [1.234, 1.5, 1234.567]),
     ],
 )
 def test_other_columns_tell_what_three_digits_after_a_mark_are(file, row, cells):
-    assert list(read(file(f"a;b\n{row}\n"))[0].values()) == cells
+    assert list(read(file(f"{'a;b;c'[: 2 * len(cells) - 1]}\n{row}\n"))[0].values()) == cells
 
 
 def test_lists_written_as_json(file):

@@ -1,16 +1,20 @@
 """Signals read as one: their channels side by side, whatever is missing and however long."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import sensorium as sm
-from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.batch import Column, Encoded, Fused, Layout
 from sensorium.core.errors import PartError
 from sensorium.encoders import Stem
 from sensorium.fusion import Temporal
 from sensorium.fusion.temporal import together
+from sensorium.tasks.class_head import ClassHead
+from sensorium.tasks.heads import Heads
 
 WIDTH, TIME = 6, 12
 NAMES = ("turn", "push")
@@ -135,6 +139,21 @@ def test_columns_vote_and_a_row_of_one_column_is_answered_by_that_column() -> No
     torch.testing.assert_close(answer[1:4], turn[1:4])
     torch.testing.assert_close(answer[4], joint[4])
     torch.testing.assert_close(answer[whole], joint[whole] / 2 + turn[whole] / 4 + push[whole] / 4)
+
+
+def test_votes_of_different_precision_are_counted_in_the_finer_one() -> None:
+    heads = Heads({"y": ClassHead(WIDTH, 2, ("a", "b"))}, NAMES, auxiliary=0.3)
+    there = torch.ones(3, dtype=torch.bool)
+    parts = {name: torch.randn(3, WIDTH) for name in NAMES}
+    fused = Fused(
+        torch.randn(3, WIDTH), torch.zeros(3, 0, WIDTH), torch.zeros(3, 0, dtype=torch.bool),
+        parts=parts, present=dict.fromkeys(NAMES, there), voted=True,
+    )  # fmt: skip
+    exact = heads(fused).outputs["y"]
+    heads["y"].joint.bfloat16()
+    rough = heads(replace(fused, pooled=fused.pooled.bfloat16())).outputs["y"]
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, atol=0.02, rtol=0.02)
 
 
 @pytest.mark.parametrize("part", [Stem, Temporal])

@@ -96,6 +96,6 @@ def test_pages_of_other_kinds_need_a_fitted_step(make_mixed: Callable[..., Any])
 
 
 def test_numbers_are_shown_as_people_write_them(prep: Preprocess) -> None:
-    cells = (0.1 + 0.2, 21.490000000000002, 3.0, 7, "1,200")
+    cells = (0.1 + 0.2, 21.490000000000002, 3.0, 1.7e12, 7, "1,200")
     shown = [view_cell(prep, "price", cell, 0).text for cell in cells]
-    assert shown == ["0.3", "21.49", "3", "7", "1,200"]
+    assert shown == ["0.3", "21.49", "3", "1700000000000", "7", "1,200"]

@@ -1,12 +1,15 @@
 """Every task keeps the public contract, on targets prepared by real steps."""
 
+import numpy as np
 import pytest
+import torch
 
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import PartError
 from sensorium.core.schema import Category, Flag, Number, Text
 from sensorium.preprocess import step_for
-from sensorium.tasks import TASKS, Classify, Regress, Several, Tag
+from sensorium.tasks import TASKS, Classify, Command, Regress, Several, Tag
+from sensorium.tasks.threshold import kept_below
 from sensorium.testing import check_task
 
 CELLS = {
@@ -59,6 +62,26 @@ CASES = {
 def test_it_keeps_the_contract(name):
     make, targets = CASES[name]
     check_task(make, *prepared(*targets), new_process=name == "several")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [Classify("is.member", threshold="f1"), Classify("is.member", threshold=0.3), Tag("tags"),
+     Command("mood"), Regress("price")],
+)  # fmt: skip
+def test_every_device_can_hold_it(task):
+    """Apple's GPUs have no 64-bit floats."""
+    task.setup(8, ("photo", "words"), prepared(*task.targets)[0])
+    assert torch.float64 not in {state.dtype for state in task.state_dict().values()}
+
+
+def test_thresholds_in_32_bits_are_never_above_what_they_were():
+    exact = np.random.default_rng(0).random(1_000)
+    kept = kept_below(exact.tolist()).double().numpy()
+    assert (kept <= exact).all()
+    np.testing.assert_allclose(kept, exact, rtol=2**-22)
+    assert kept_below(1 - 1e-12).item() < 1 - 1e-12
+    assert kept_below(0.5).item() == 0.5
 
 
 @pytest.mark.parametrize("name", CASES)

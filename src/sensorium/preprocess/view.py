@@ -62,7 +62,7 @@ def view_cell(prep: Preprocess, column: str, raw: Any, row: RowId) -> CellView:
 
 
 def _text(column: str, raw: Any) -> CellView:
-    text = f"{raw:.12g}" if isinstance(raw, float) else str(raw)  # 21.49, not 21.490000000000002
+    text = f"{raw:.15g}" if isinstance(raw, float) else str(raw)  # 21.49, not 21.490000000000002
     return CellView(column, "text", text if len(text) <= LONGEST else text[:LONGEST] + " …")
 
 

@@ -272,7 +272,7 @@ class Index:
         allowed = None if where is None else self._store.where(where)
         found: list[dict[int, float]] = []
         if allowed is not None and not cells and not words:
-            found.append(dict.fromkeys(np.sort(allowed)[:top].tolist(), 0.0))
+            found.append(dict.fromkeys(allowed[:top].tolist(), 0.0))
         if cells:
             vector = embedded_query(self.model, self.column, cells)
             near, similar = self._store.nearest(vector, top * DEEP if words else top, allowed)

@@ -15,7 +15,7 @@ from sensorium.metrics.classification import label_scores, log_loss, log_losses
 from sensorium.metrics.ranking import class_auroc, class_average_precision
 from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head
-from sensorium.tasks.threshold import UNSURE, best_threshold
+from sensorium.tasks.threshold import UNSURE, best_threshold, kept_below
 
 Threshold = float | Literal["f1"] | None
 
@@ -79,8 +79,8 @@ class ClassHead(Head):
         self.register_buffer("importance", torch.tensor(importance or [1.0] * len(labels)))
         self.learns_threshold = threshold == "f1"
         start = UNSURE if threshold == "f1" else threshold
-        exact = None if start is None else torch.tensor(float(start), dtype=torch.float64)
-        self.register_buffer("threshold", exact)
+        given = None if start is None else kept_below(start)
+        self.register_buffer("threshold", given)
 
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:
         """Average over rows whose class is known, each by its class's importance."""
@@ -94,7 +94,7 @@ class ClassHead(Head):
 
     def decide(self, outputs: Tensor) -> Array:
         """Give probabilities, [rows classes]."""
-        return outputs.detach().double().softmax(1).cpu().numpy()
+        return outputs.detach().cpu().double().softmax(1).numpy()
 
     def truth(self, column: Column) -> Array:
         """Give class numbers: -1 where there is none, ``len(names)`` for a class never seen."""
@@ -115,7 +115,8 @@ class ClassHead(Head):
         """Choose the threshold so that the F1 of the second class on these rows is highest."""
         if self.learns_threshold and self.threshold is not None:
             rows = self.known(truth)
-            self.threshold.fill_(best_threshold(truth[rows] == 1, decided[rows, 1]))
+            best = best_threshold(truth[rows] == 1, decided[rows, 1])
+            self.threshold.copy_(kept_below(best))
 
     def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
         """Score labels, ranking and calibration."""

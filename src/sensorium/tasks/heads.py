@@ -64,7 +64,8 @@ class Heads(nn.Module, Mapping[str, Head]):
             if fused.voted and self.auxiliary:
                 own = head.together(_average, torch.stack(each, 1), present)
                 share = present.new_tensor(JOINT, dtype=own.dtype)[present.sum(1).clamp(max=2)]
-                outputs[target] = torch.lerp(own, outputs[target], share.unsqueeze(1))
+                joint = outputs[target].to(own.dtype)  # autocast on CUDA gives sums 32 bits
+                outputs[target] = torch.lerp(own, joint, share.unsqueeze(1))
         return Features(fused, outputs, alone)
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:

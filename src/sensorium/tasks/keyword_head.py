@@ -18,6 +18,7 @@ from sensorium.metrics.keywords import KeywordHits, keyword_f1, keyword_hits, ke
 from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head, as_rows
 from sensorium.tasks.tag_head import TagHead
+from sensorium.tasks.threshold import kept_below
 
 Ranked = tuple[tuple[str, float], ...]
 """Keywords with their scores, best first."""
@@ -58,7 +59,7 @@ class KeywordHead(Head):
             for layer in (self.tags.joint, *self.tags.apart):
                 layer.bias.fill_(-4.0)
         self.register_buffer("places", torch.tensor(chosen), persistent=False)
-        self.register_buffer("threshold", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("threshold", torch.zeros(()))
 
     def forward(self, pooled: Float[Tensor, " batch width"]) -> Float[Tensor, " batch shared"]:
         """Compute logits from the fused vector."""
@@ -86,7 +87,7 @@ class KeywordHead(Head):
 
     def decide(self, outputs: Tensor) -> Array:
         """Rank the shared keywords, [rows]."""
-        best = outputs.detach().double().sigmoid().topk(min(self.top, len(self.shared)), 1)
+        best = outputs.detach().cpu().double().sigmoid().topk(min(self.top, len(self.shared)), 1)
         rows = zip(best.values.tolist(), best.indices.tolist(), strict=True)
         return as_rows(
             tuple((self.shared[n], score) for score, n in zip(*row, strict=True)) for row in rows
@@ -122,7 +123,7 @@ class KeywordHead(Head):
         if len(scores):
             levels = np.unique(np.quantile(scores, np.linspace(0, 0.98, 25)))
             worth = [float(keyword_f1(_hits(truth, decided, level))) for level in levels.tolist()]
-            self.threshold.fill_(float(levels[int(np.argmax(worth))]))
+            self.threshold.copy_(kept_below(levels[int(np.argmax(worth))]))
 
     def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
         """Score rankings at 5 and 10, and what lies above the threshold (M)."""

@@ -117,7 +117,7 @@ class Keywords(Task):
         if self.scorer is None:
             return {self.target: shared}
         seen = self.scorer.see(features.texts[self._text], [None] * len(shared))
-        scores = features.outputs[f"{self.target}/logits"].detach().double().sigmoid()
+        scores = features.outputs[f"{self.target}/logits"].detach().cpu().double().sigmoid()
         sizes = [0 if its is None else len(its.phrases) for its in seen]
         each = [its.tolist() for its in torch.split(scores.cpu(), sizes)]
         rows = zip(shared, seen, each, strict=True)

@@ -23,6 +23,7 @@ from sensorium.metrics.scope import (
 from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.class_head import ClassHead
 from sensorium.tasks.head import Array, Head
+from sensorium.tasks.threshold import kept_below
 
 OUTSIDE = "(out of scope)"
 
@@ -66,7 +67,7 @@ class ScopeHead(Head):
         self.kept = kept
         self.primary = "in_scope_accuracy"
         self.learns_threshold = True
-        self.register_buffer("threshold", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("threshold", torch.zeros(()))
 
     def forward(self, pooled: Float[Tensor, " batch width"]) -> Float[Tensor, " batch outputs"]:
         """Compute logits from the fused vector."""
@@ -130,7 +131,7 @@ class ScopeHead(Head):
         inside = truth != self.outside
         right = inside & (self._inside(decided).argmax(1) == truth)
         found = scope_threshold(right, inside, self._sure(decided), self.kept)
-        self.threshold.fill_(found)
+        self.threshold.copy_(kept_below(found))
 
     def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
         """Score answers in scope, and refusals where there are rows out of scope."""

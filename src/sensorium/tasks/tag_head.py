@@ -13,7 +13,7 @@ from sensorium.core.batch import Column, Decide
 from sensorium.metrics.tags import mean_average_precision, tag_log_losses, tag_scores
 from sensorium.metrics.tally import Score, Weight
 from sensorium.tasks.head import Array, Head
-from sensorium.tasks.threshold import UNSURE, best_threshold
+from sensorium.tasks.threshold import UNSURE, best_threshold, kept_below
 
 
 def tag_losses(
@@ -44,8 +44,8 @@ class TagHead(Head):
         focal: as in ``tag_losses``.
 
     Attributes:
-        thresholds: the probability from which on each tag is answered, Float64[tags], as exact as
-            the probabilities; saved with the weights.
+        thresholds: the probability from which on each tag is answered, Float[tags]; saved with
+            the weights.
     """
 
     form: ClassVar[str] = "tags"
@@ -67,8 +67,7 @@ class TagHead(Head):
         self.learns_threshold = True
         self.focal = focal
         self.register_buffer("importance", torch.tensor(importance or [1.0] * len(tags)))
-        exact = torch.full((len(tags),), UNSURE, dtype=torch.float64)
-        self.register_buffer("thresholds", exact)
+        self.register_buffer("thresholds", kept_below([UNSURE] * len(tags)))
 
     def together(
         self,
@@ -96,7 +95,7 @@ class TagHead(Head):
 
     def decide(self, outputs: Tensor) -> Array:
         """Give each tag's probability, [rows tags]."""
-        return outputs.detach().double().sigmoid().cpu().numpy()
+        return outputs.detach().cpu().double().sigmoid().numpy()
 
     def truth(self, column: Column) -> Array:
         """Give 0/1 by tag; -1 in rows that do not have the target."""
@@ -105,7 +104,7 @@ class TagHead(Head):
 
     def chosen(self, decided: Array) -> Bool[np.ndarray, " rows tags"]:
         """Say which tags are answered: those at or above their thresholds."""
-        return decided >= self.thresholds.double().cpu().numpy()
+        return decided >= self.thresholds.cpu().double().numpy()
 
     def answers(self, decided: Array) -> list[Any]:
         """Give each row's list of tags, in the order of ``names``."""
@@ -119,7 +118,7 @@ class TagHead(Head):
         rows = self.known(truth)
         tags = zip(truth[rows].T == 1, decided[rows].T, strict=True)
         best = [best_threshold(*tag) for tag in tags]
-        self.thresholds.copy_(torch.tensor(best, dtype=self.thresholds.dtype))
+        self.thresholds.copy_(kept_below(best))
 
     def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
         """Score tags and their ranking."""

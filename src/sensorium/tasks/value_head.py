@@ -61,9 +61,9 @@ class ValueHead(Head):
     def loss(self, outputs: Tensor, column: Column, weight: Tensor | None = None) -> Tensor:
         """Average over the rows that have the number."""
         counts = column.present if weight is None else column.present & weight
-        truth = column.values[counts, 0]  # not rounded to outputs of half precision
-        truth = truth.to(torch.promote_types(truth.dtype, outputs.dtype))
-        losses = value_losses(outputs[counts, 0], truth, self.huber)
+        truth, found = column.values[counts, 0], outputs[counts, 0]
+        exact = torch.promote_types(truth.dtype, found.dtype)  # no truth of half precision
+        losses = value_losses(found.to(exact), truth.to(exact), self.huber)
         return losses.sum() / max(1, len(losses))
 
     def decide(self, outputs: Tensor) -> Array:
@@ -75,7 +75,7 @@ class ValueHead(Head):
         return np.where(column.present.cpu().numpy(), self._own(column.values[:, 0]), np.nan)
 
     def _own(self, scaled: Tensor) -> Array:
-        values = self.scale.inverse(scaled.detach().double().cpu().numpy())
+        values = self.scale.inverse(scaled.detach().cpu().double().numpy())
         return np.asarray(values, dtype=np.float64)
 
     def answers(self, decided: Array) -> list[Any]:
