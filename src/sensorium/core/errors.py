@@ -89,7 +89,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
         ``" (did you mean 'price'?)"``, or the list of known names when none is near.
     """
     names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    close = get_close_matches(str(name), names, n=1, cutoff=0.6)  # pandas names by numbers, too
     if close:
         return f" (did you mean {close[0]!r}?)"
     return f" (known: {', '.join(map(repr, names))})" if names else ""
