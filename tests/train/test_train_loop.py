@@ -268,7 +268,7 @@ def test_a_full_disk_stops_clearly_and_keeps_the_last_checkpoint(
         save(*args, **keywords)
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match=r"disk .* is full; the last checkpoint, .* is whole"):
+    with pytest.raises(TrainingError, match=r"disk is full, .*; the last checkpoint, .* is whole"):
         sm.train(tiny_model(tables[0]), tables[0], plan=PLAN, out=tmp_path, quiet=True)
     progress, tensors = load_checkpoint(checkpoints(tmp_path)[-1])
     assert progress.total > 0
@@ -288,10 +288,10 @@ def test_a_full_disk_is_told_whatever_was_being_written(
     plan = replace(PLAN, epochs=1)
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save_file", full)
-        with pytest.raises(TrainingError, match=r"disk .* is full; there is no checkpoint yet"):
+        with pytest.raises(TrainingError, match=r"disk is full, .*; there is no checkpoint yet"):
             sm.train(tiny_model(tables[0]), tables[0], plan=plan, out=tmp_path / "a", quiet=True)
     monkeypatch.setattr(sm.Model, "save", full)
-    with pytest.raises(TrainingError, match=r"disk .* is full; the last checkpoint, .* is whole"):
+    with pytest.raises(TrainingError, match=r"disk is full, .*; the last checkpoint, .* is whole"):
         sm.train(tiny_model(tables[0]), tables[0], plan=plan, out=tmp_path / "b", quiet=True)
 
 

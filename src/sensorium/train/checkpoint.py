@@ -5,7 +5,6 @@ optimiser, average, best weights and the counters are all there is; tensors go i
 the rest into JSON.
 """
 
-import errno
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,17 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sensorium.core.errors import ArtifactError, TrainingError
+from sensorium.core.errors import ArtifactError
 from sensorium.core.faults import RowId
 from sensorium.store.folder import SEAL, opened, written
 
 INDEX = "checkpoint.json"
 PREFIX = "checkpoint-"
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -69,42 +66,19 @@ def save_checkpoint(
         tensors: named groups of tensors (weights, optimiser, average, best).
 
     Errors:
-        TrainingError: the disk is full; older checkpoints stay as they were.
+        OSError, SafetensorError: it cannot be written; older checkpoints stay as they were.
     """
     target = folder / f"{PREFIX}{progress.total:09d}-{progress.epoch:06d}"
-    try:
-        with written(target, INDEX, replace=True) as aside:
-            for name, group in tensors.items():
-                whole = {key: value.detach().cpu().contiguous() for key, value in group.items()}
-                save_file(whole, aside / f"{name}.safetensors")
-            text = json.dumps(asdict(progress), ensure_ascii=False, allow_nan=True)
-            (aside / INDEX).write_text(text, encoding="utf-8")
-    except (OSError, SafetensorError) as error:
-        if not is_full(error):
-            raise
-        raise TrainingError(full_message(folder)) from error
+    with written(target, INDEX, replace=True) as aside:
+        for name, group in tensors.items():
+            whole = {key: value.detach().cpu().contiguous() for key, value in group.items()}
+            save_file(whole, aside / f"{name}.safetensors")
+        text = json.dumps(asdict(progress), ensure_ascii=False, allow_nan=True)
+        (aside / INDEX).write_text(text, encoding="utf-8")
     torn = folder.glob(f".{PREFIX}*.writing-*")  # left behind where a fit was killed
     for old in [*checkpoints(folder)[:-2], *torn]:
         shutil.rmtree(old, ignore_errors=True)
     return target
-
-
-def is_full(error: Exception) -> bool:
-    """Tell whether writing failed for a full disk; safetensors says so in words alone."""
-    if isinstance(error, OSError):
-        return error.errno in FULL
-    return any(f"(os error {number})" in str(error) for number in FULL)
-
-
-def full_message(folder: Path) -> str:
-    """Say that the disk is full, and which checkpoint is whole."""
-    return f"the disk of {folder} is full; {kept(folder)}: make room and resume"
-
-
-def kept(folder: Path | None) -> str:
-    """Say which checkpoint is whole."""
-    last = newest(folder) if folder else None
-    return f"the last checkpoint, {last}, is whole" if last else "there is no checkpoint yet"
 
 
 def checkpoints(folder: Path) -> list[Path]:

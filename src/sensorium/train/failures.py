@@ -1,5 +1,6 @@
 """How training stops when it must: which rows, which cause, and that nothing is lost."""
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from torch import Tensor
 from sensorium.core.batch import Batch
 from sensorium.core.errors import TrainingError
 from sensorium.model import Model
-from sensorium.train.checkpoint import full_message, is_full, kept
+from sensorium.train.checkpoint import newest
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
@@ -28,13 +30,27 @@ def explained(folder: Path | None) -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise TrainingError(_memory_message(folder)) from error
     except (OSError, SafetensorError) as error:
-        if folder is None or not is_full(error):
+        if folder is None or not _is_full(error):
             raise
-        raise TrainingError(full_message(folder)) from error
+        msg = f"a disk is full, most likely that of {folder} ({error}); {kept(folder)}: make room"
+        raise TrainingError(f"{msg} and resume") from error
     except RuntimeError as error:
         if not any(words in str(error).lower() for words in NO_MEMORY):
             raise
         raise TrainingError(_memory_message(folder)) from error
+
+
+def _is_full(error: Exception) -> bool:
+    """Tell whether writing failed for a full disk; safetensors says so in words alone."""
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return any(f"(os error {number})" in str(error) for number in FULL)
+
+
+def kept(folder: Path | None) -> str:
+    """Say which checkpoint is whole."""
+    last = newest(folder) if folder else None
+    return f"the last checkpoint, {last}, is whole" if last else "there is no checkpoint yet"
 
 
 def _memory_message(folder: Path | None) -> str:
