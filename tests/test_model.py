@@ -101,7 +101,12 @@ def test_a_damaged_row_never_gets_a_neighbours_answer(
 ) -> None:
     bad = {**rows[0], "photo": Path("nowhere.png")}
     absent = {**rows[0], "photo": None}
-    first = model.predict_proba(rows[1], bad, rows[2])[1]
+    with pytest.warns(UserWarning, match=r"row 1, column 'photo', file nowhere\.png: no such file"):
+        first = model.predict_proba(rows[1], bad, rows[2])[1]
+    with pytest.warns(UserWarning, match="1 damaged cell; model.answers tells each row's status"):
+        model.predict(bad)
+    with pytest.warns(UserWarning, match="1 damaged cell"):
+        model.embed(bad)
     second = model.predict_proba(absent)[0]
     np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
 

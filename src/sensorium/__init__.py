@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Text,
         Vector,
     )
-    from sensorium.data import Table, infer, inspect, read
+    from sensorium.data import Table, TableFile, infer, inspect, read
     from sensorium.decoders import Sampling
     from sensorium.evaluate import Report, evaluate
     from sensorium.model import Model, load
@@ -60,7 +60,7 @@ _ROOMS = {
         "Audio", "Category", "Date", "Flag", "Image", "Number", "Schema", "Series",
         "Spans", "Text", "Vector",
     ),
-    "data": ("Table", "infer", "inspect", "read"),
+    "data": ("Table", "TableFile", "infer", "inspect", "read"),
     "evaluate": ("Report", "evaluate"),
     "model": ("Model", "load"),
     "preprocess": ("Preprocess",),
@@ -110,6 +110,7 @@ __all__ = [
     "Several",
     "Spans",
     "Table",
+    "TableFile",
     "Tag",
     "Teaching",
     "Text",

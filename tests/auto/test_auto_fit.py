@@ -116,6 +116,8 @@ def test_what_cannot_be_learned_is_said() -> None:
     with pytest.raises(TableError, match="one class only"):
         sm.fit([{"x": float(i), "y": "a"} for i in range(40)], "y", quiet=True, out=None,
                kinds={"y": sm.Category()})  # fmt: skip
+    with pytest.raises(TableError, match=r"'y' is '3\.5' in every training row: one value only"):
+        sm.fit([{"x": float(i), "y": 3.5} for i in range(40)], "y", quiet=True, out=None)
     with pytest.raises((TableError, SchemaError)):
         sm.fit([{"x": float(i), "y": None} for i in range(40)], "y", quiet=True, out=None)
     with pytest.raises((TableError, SchemaError), match=r"did you mean|known"):

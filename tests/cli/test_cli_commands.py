@@ -276,6 +276,26 @@ def test_faults_are_named(
         run(*(word.format(csv=mixed.csv) for word in words))
 
 
+def test_a_table_of_another_encoding_whose_pictures_lie_elsewhere(
+    mixed: Mixed, tmp_path: Path
+) -> None:
+    table, out = tmp_path / "away" / "mood.csv", str(tmp_path / "run")
+    table.parent.mkdir()
+    table.write_bytes(mixed.csv.read_text(encoding="utf-8").encode("gb18030"))
+    with pytest.raises(TableError, match=r"\(--encoding "):
+        run("inspect", str(table), "-t", "mood")
+    reading = ["--encoding", "gb18030", "--folder", str(mixed.csv.parent)]
+    assert "No damaged cells" in run("inspect", str(table), "-t", "mood", *reading)
+    run("fit", str(table), "-t", "mood", "--inputs", "photo,review", *FAST, "--out", out, *reading)
+    run("resume", out, "--quiet")
+    answers = run("predict", out, str(table), *reading)
+    assert answers.count('"ok"') > 1
+    again = tmp_path / "again.toml"
+    run("plan", out, "--out", str(again))
+    table = load_plan(again).keywords()["source"]
+    assert table.reading == {"encoding": "gb18030", "folder": str(mixed.csv.parent)}
+
+
 def test_help_names_every_command() -> None:
     text = run("--help")
     for name in ("inspect", "fit", "resume", "plan", "compare", "evaluate", "predict", "doctor"):

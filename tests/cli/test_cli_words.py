@@ -146,3 +146,10 @@ def test_columns_are_those_of_all_rows_and_the_status_stands_last(tmp_path: Path
     assert file.read_text().splitlines() == [
         '"row","chance","status"', '0,,"skipped"', '1,0.5,"ok"',
     ]  # fmt: skip
+
+
+def test_the_intent_that_is_out_of_scope_is_named_by_a_flag() -> None:
+    task = parsed_task("command", ["said"], ["intent"], "other")
+    assert (task.intent, task.slots, task.outside) == ("intent", None, "other")
+    with pytest.raises(PlanError, match="--outside 'other' goes with --task command"):
+        parsed_task("answer", ["said"], ["intent"], "other")

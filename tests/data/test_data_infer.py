@@ -222,3 +222,42 @@ def test_a_large_column_that_only_looks_constant():
     finding = told(cells)
     assert finding.role == "input"
     assert finding.kind == "flag"
+
+
+def test_lists_of_the_targets_own_answers_are_no_inputs():
+    random = np.random.default_rng(0)
+    truth = [("red", "blue", "green")[int(i)] for i in random.integers(0, 3, 40)]
+    rows = [
+        {
+            "question": f"which hue has number {number}, said one to the other?",
+            "choices": ["red", "blue", "green"],
+            "answer": answer,
+            "answers": [answer] * 3 + ["grey"],
+            "answer_type": "other" if number % 2 else "colour",
+        }
+        for number, answer in enumerate(truth)
+    ]
+    rows[7]["answers"] = None
+    found = infer(rows, ["answer"])
+    assert list(found.schema.inputs) == ["question", "choices"]
+    assert found.findings["answers"].reason == "it says the target 'answer' again, row by row"
+    assert "answer" not in infer(rows, ["answers"]).schema.inputs
+    assert "answers" in infer(rows, ["answer"], inputs=["question", "answers"]).schema.inputs
+
+
+def test_what_keeps_words_from_being_numbers_or_dates_is_said():
+    mixed = ["banana" if i % 10 == 3 else f"{i}.5" for i in range(COUNT)]
+    finding = told(mixed)
+    assert finding.kind == "text"
+    assert "90% of the cells are numbers, 'banana' is none: --kind x=number" in finding.reason
+    days = ["2024-02-30" if i % 10 == 3 else f"2024-01-{1 + i % 28:02d}" for i in range(COUNT)]
+    assert "90% of the cells are dates, '2024-02-30' is none" in told(days).reason
+    assert "amounts such as '0 km'" in told([f"{i} km" for i in range(COUNT)]).reason
+    assert "amounts such as '$0,000'" in told([f"${i},000" for i in range(COUNT)]).reason
+    assert "number" not in told([sentence() for _ in range(COUNT)]).reason
+
+
+def test_true_numbers_among_words_stay_numbers():
+    finding = told(["banana" if i % 5 == 3 else i * 1.5 for i in range(COUNT)])
+    assert isinstance(finding.field, Number)
+    assert "'banana'" in finding.reason

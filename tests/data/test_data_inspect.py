@@ -175,5 +175,19 @@ def test_checks_of_single_cells(field, sound, damaged):
 def test_limits_are_refused_by_the_header(folder):
     with pytest.raises(CellError, match="more than the 100 px allowed"):
         check(folder / "0.png", replace(Image(), max_pixels=100))
-    with pytest.raises(CellError, match="more than the 0 s allowed"):
+    with pytest.raises(CellError, match=r"a sound of 0\.5 s, more than the 0\.1 s allowed"):
         check(folder / "0.wav", replace(Audio(), max_seconds=0.1))
+
+
+def test_vectors_are_told_by_their_length(tmp_path):
+    rows = [{"v": [1.0, float(i), 3.0], "mood": ("glad", "calm")[i % 2]} for i in range(COUNT)]
+    found = inspect(read(rows), "mood")
+    assert found.examined["v"].facts == {"numbers": {"least": 3, "middle": 3, "greatest": 3}}
+    assert found.examined["v"].bytes == COUNT * 3 * 4
+
+
+def test_names_are_counted_without_the_blanks_around_them(tmp_path):
+    lines = [f"{i}.5, {('glad', 'calm ')[i % 2]}" for i in range(COUNT)]
+    (tmp_path / "table.csv").write_text("\n".join(["price, mood", *lines]) + "\n")
+    found = inspect(tmp_path / "table.csv", "mood")
+    assert found.examined["mood"].facts["counts"] == {"glad": COUNT / 2, "calm": COUNT / 2}

@@ -13,6 +13,7 @@ from pyarrow import feather, parquet
 from sensorium.core.errors import TableError
 from sensorium.data import read
 from sensorium.data.read import FORMS
+from sensorium.data.readers import packed
 
 ROWS = [{"n": 1, "w": "x", "when": datetime(2024, 1, 2)}, {"n": None, "w": "y", "when": None}]
 
@@ -40,6 +41,27 @@ def test_columnar_files(tmp_path, suffix):
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(TableError, match="cannot be read as"):
         read(file)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_packed_files(tmp_path, suffix):
+    text, file = "n,photo\n1,a.png\n2,b.png\n", tmp_path / f"t.csv{suffix}"
+    with packed.OPENERS[suffix](file, "wt") as stream:
+        stream.write(text)
+    table = read(file)
+    assert list(table) == [{"n": 1, "photo": "a.png"}, {"n": 2, "photo": "b.png"}]
+    assert table.folder == tmp_path
+    with pytest.raises(TableError, match="holds more than 8 bytes"):
+        packed.read(file, read, most=8)
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(TableError, match="bring a whole copy of it"):
+        read(file)
+    with packed.OPENERS[suffix](file, "wt") as stream:
+        stream.write(text + "3\n")
+    with pytest.raises(TableError) as fault:
+        read(file)
+    assert str(fault.value).startswith(f"{file} cannot be read:")
+    assert "line 4: 1 column, the header has 2" in str(fault.value)
 
 
 def test_arrow_kinds_without_kin_in_python():
@@ -214,7 +236,7 @@ def test_several_files_are_stacked(tmp_path):
     [
         ("t.pkl", "a stranger's code"),
         ("t.xlsx", "save the sheet as CSV"),
-        ("t.csv.gz", "unpack it first"),
+        ("t.tar.gz", "unpack it first"),
         ("t.what", "the suffix '.what' tells no form"),
     ],
 )

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from decoders_made import Chain, asked
@@ -13,7 +14,7 @@ from scipy.stats import chisquare
 
 from sensorium.core.describe import build, describe
 from sensorium.core.errors import PartError
-from sensorium.decoders import DECODERS, Draft, Sampling, stream, write
+from sensorium.decoders import DECODERS, Draft, Sampling, check_sampling, stream, write
 from sensorium.decoders.sampling import narrowed
 
 A, B, C, END = 0, 1, 2, 3
@@ -327,3 +328,22 @@ def test_no_rows_give_no_texts() -> None:
     memory, mask = asked(0)
     for sampling in (Sampling(), Sampling(beams=2), Sampling(temperature=1.0)):
         assert write(Chain(LOOP), memory[:0], mask[:0], sampling) == []
+
+
+def test_what_is_no_number_or_draws_nothing_is_refused() -> None:
+    loose = Sampling()
+    for name, value in {"max_tokens": 2.5, "beams": True, "temperature": "hot"}.items():
+        object.__setattr__(loose, name, value)  # past the types, as without their checks
+    with pytest.raises(PartError) as fault:
+        loose.__post_init__()
+    for said in ("max_tokens is a whole number, found 2.5", "beams is a whole", "temperature is a"):
+        assert said in str(fault.value)
+    for options in ({"top_k": 3}, {"top_p": 0.9}):
+        with pytest.raises(PartError, match="set a temperature above 0"):
+            Sampling(**options)  # type: ignore[arg-type]
+    object.__setattr__(loose, "max_tokens", np.int64(3))
+    object.__setattr__(loose, "beams", np.int64(1))
+    object.__setattr__(loose, "temperature", np.float32(0.5))
+    loose.__post_init__()
+    with pytest.raises(PartError, match=r"such as sensorium\.Sampling\(beams=3\), found 'beam'"):
+        check_sampling("beam")

@@ -137,6 +137,14 @@ def test_slopes_reach_what_is_trained_alone(tiny: Tiny, options: Any, moving: se
     assert decoder.network.training == bool(moving)
 
 
+def test_adapters_stand_beside_layers_whose_weights_are_turned(tiny: Tiny) -> None:
+    decoder = ready(tiny("gpt2"), lora=2).train()
+    decoder(seen(), MASK, texts_of(decoder)).square().sum().backward()
+    given = {n for n, w in decoder.network.named_parameters() if w.grad is not None}
+    assert {name.split(".")[-3] for name in given} == {"lora_A", "lora_B"}
+    assert any("c_attn" in name for name in given)
+
+
 def test_a_prompt_and_a_chat_stand_around_what_was_seen(tiny: Tiny, tmp_path: Path) -> None:
     ids = {word: 4 + place for place, word in enumerate(WORDS)}
     plain = ready(tiny("llama"), prompt="lovely place")

@@ -4,6 +4,7 @@ import builtins
 import json
 import socket
 from collections.abc import Callable
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +107,24 @@ def test_weights_of_another_architecture(tmp_path: Path, tiny: Tiny) -> None:
         open_tower(str(folder), "text")
 
 
-def test_weights_of_another_shape(tmp_path: Path) -> None:
-    folder = made("bert", tmp_path)
+@pytest.mark.parametrize(
+    ("family", "kind", "other"),
+    [
+        ("bert", "text", {"intermediate_size": 48}),
+        ("bert", "text", {"hidden_size": 48}),
+        ("vit", "image", {"intermediate_size": 48}),
+    ],
+)
+def test_weights_of_another_shape(
+    tmp_path: Path, family: str, kind: str, other: dict[str, int]
+) -> None:
+    folder = made(family, tmp_path)
     said = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(said | {"intermediate_size": 48}))
-    with pytest.raises(PartError, match=str(folder)):
-        open_tower(str(folder), "text")
+    (folder / "config.json").write_text(json.dumps(said | other))
+    message = r"of another architecture than its config\.json.* [1-9]\d* of another shape; for"
+    with pytest.raises(PartError, match=message) as caught:
+        open_tower(str(folder), kind)
+    assert "ignore_mismatched_sizes" not in str(caught.value)
 
 
 def test_one_weight_is_missing(tmp_path: Path) -> None:
@@ -140,7 +153,12 @@ def test_a_config_of_an_architecture_that_is_not_known(tmp_path: Path) -> None:
     folder = made("bert", tmp_path)
     said = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(said | {"model_type": "tomorrow"}))
-    with pytest.raises(PartError, match="tomorrow"):
+    with pytest.raises(PartError, match=r"knows no model of type 'tomorrow'.*pip") as caught:
+        open_tower(str(folder), "text")
+    assert len(str(caught.value)) < 300
+    assert "whole copy" not in str(caught.value)
+    (folder / "config.json").write_text(json.dumps(said | {"model_type": "brt"}))
+    with pytest.raises(PartError, match="did you mean 'bert'"):
         open_tower(str(folder), "text")
 
 
@@ -185,7 +203,7 @@ def test_a_column_that_no_network_reads(tiny: Tiny) -> None:
 
 
 def test_more_blocks_to_free_than_there_are(tiny: Tiny) -> None:
-    with pytest.raises(PartError, match="has 3 blocks, asked to free 4: free fewer, or 'all'"):
+    with pytest.raises(PartError, match="has 3 blocks, asked to free 4: free at most 3, or 'all'"):
         model_of(rows(8), words=Pretrained(str(tiny("bert")), width=8, unfreeze_last=4))
 
 
@@ -193,17 +211,31 @@ def test_options_that_cannot_be_are_all_named() -> None:
     with pytest.raises(PartError) as caught:
         Pretrained("somewhere", width=8, lora=4, unfreeze_last=2, pace=0.0, layer_decay=1.5,
                    dropout=1.0)  # fmt: skip
-    for part in ("lora and unfreeze_last exclude", "pace must be above 0", "layer_decay lies in",
-                 "dropout is a share"):  # fmt: skip
+    for part in ("lora and unfreeze_last exclude", "pace must be a number above 0",
+                 "layer_decay lies in", "dropout is a share"):  # fmt: skip
         assert part in str(caught.value)
-    wrong: list[dict[str, int]] = [{"lora": -1}, {"unfreeze_last": -1}]
+    wrong: list[dict[str, float]] = [
+        {"lora": -1}, {"unfreeze_last": -1}, {"pace": nan}, {"pace": inf}, {"layer_decay": nan},
+        {"dropout": nan},
+    ]  # fmt: skip
     for options in wrong:
         with pytest.raises(PartError, match="cannot be"):
             Pretrained("somewhere", width=8, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("lora", "a whole number, 0 or more, found 1.5"), ("unfreeze_last", "a count or 'all'")],
+)
+def test_counts_are_whole_numbers(name: str, message: str) -> None:
+    encoder = Pretrained("somewhere", width=8)
+    setattr(encoder, name, 1.5)  # the types of arguments are checked in tests only
+    with pytest.raises(PartError, match=message):
+        encoder._check()
+
+
 def test_lora_where_there_is_nothing_linear(tiny: Tiny) -> None:
-    with pytest.raises(PartError, match="no linear layers in its blocks for lora"):
+    with pytest.raises(PartError, match=r"/resnet has no linear layers.*unfreeze_last=1"):
         model_of(rows(8), picture=Pretrained(str(tiny("resnet")), width=8, lora=2))
 
 

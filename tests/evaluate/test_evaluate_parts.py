@@ -37,6 +37,12 @@ def test_plain_columns_by_themselves_each_count() -> None:
     assert modalities({"x": Number(), "y": Flag()}) == {"x": ("x",), "y": ("y",)}
 
 
+def test_many_plain_columns_are_one_together() -> None:
+    some = {f"x{number}": Number() for number in range(20)}
+    assert len(modalities(some)) == 20
+    assert modalities(some | {"y": Flag()}) == {"table": (*some, "y")}
+
+
 def test_a_column_called_table_keeps_its_name() -> None:
     inputs = {"table": Audio(), "x": Number(), "y": Flag()}
     assert modalities(inputs) == {"table": ("table",), "table columns": ("x", "y")}

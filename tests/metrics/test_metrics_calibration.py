@@ -55,3 +55,7 @@ def test_many_draws_at_once_are_the_draws_one_by_one():
     at_once = calibration_error(right, confidence, draws)
     alone = [calibration_error(right, confidence, draw) for draw in draws]
     assert at_once.tolist() == pytest.approx(alone, abs=EXACT)
+
+
+def test_confidence_that_is_no_number_gives_none():
+    assert np.isnan(calibration_error(np.array([True, False]), np.array([np.nan, 0.5])))

@@ -114,6 +114,7 @@ def test_a_row_below_the_threshold_is_out_of_scope():
     assert scores["in_scope_accuracy_unrefused"] == 1.0
     assert scores["out_of_scope_recall"] == 1.0
     assert scores["scope_auroc"] == 1.0
+    assert scores["accuracy"] == pytest.approx(2 / 3)  # a refusal is right where none is asked for
     assert head.score(truth[:3], decided) == 0.5
 
 

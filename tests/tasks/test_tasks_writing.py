@@ -286,6 +286,16 @@ def test_only_words_of_the_lexicon_are_heard() -> None:
     assert strict.predict(spelled(strict, step, seen, "two one")) == ["two one"]
 
 
+def test_words_that_can_never_be_heard_are_refused() -> None:
+    step = step_of("one two ten", "o n e")
+    with pytest.raises(PartError, match=r"single words, without blanks in them, found 'one two'"):
+        listening(step, beams=20, words=["one two", "ten"])
+    strict = listening(step, beams=20, words=["ten", "six", "安静"])
+    with pytest.raises(PartError, match="the letters of 2 words in words=: 'six', '安静'"):
+        strict.study({"y": [("one two",), ("ten", "net")]})
+    listening(step, beams=20, words=["ten"]).study({"y": [("Ten",)]})
+
+
 def test_a_lexicon_by_hand() -> None:
     tokens = step_of("one two", "on").tokens
 

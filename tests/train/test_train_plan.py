@@ -101,3 +101,11 @@ def test_the_average_of_weights_by_hand() -> None:
     with average.applied():
         assert model.weight.item() == pytest.approx(expected)
     assert model.weight.item() == 4.0
+
+
+def test_augmentations_are_known_when_the_plan_is_made() -> None:
+    with pytest.raises(PlanError) as fault:
+        Plan(rate=-1, augment=("flip", "flpi", "mixup"))
+    assert "augment knows no 'flpi' (did you mean 'flip'?)" in str(fault.value)
+    assert "'mixup' in augment is an option of its own: mixup=0.2" in str(fault.value)
+    assert "rate lies between" in str(fault.value)

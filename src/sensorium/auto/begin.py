@@ -17,7 +17,7 @@ from sensorium.core.describe import plain
 from sensorium.core.errors import ArtifactError, PlanError, SchemaError, TableError
 from sensorium.core.faults import Ledger
 from sensorium.core.schema import Date, Field, Schema
-from sensorium.data import Table, infer, read
+from sensorium.data import Table, TableFile, infer, read
 from sensorium.data.lists import exploded
 from sensorium.data.sample import is_missing
 from sensorium.encoders import Encoder
@@ -60,7 +60,8 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
 
     Args:
         source: a file (CSV, TSV, JSON lines, Parquet, Arrow), a folder of class folders, a
-            pandas or polars frame, a Hugging Face dataset, a list of dicts, or a ``Table``.
+            pandas or polars frame, a Hugging Face dataset, a list of dicts, a ``Table``, or a
+            ``TableFile``, whose encoding and the like hold for ``valid`` and ``test`` too.
         target: the column or columns to learn; left out when ``task`` names them. Columns that
             numbers name, as pandas does without a header, are named by their digits, too.
         task: what to learn; None chooses by the target's kind.
@@ -113,7 +114,8 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     ways = Ways(split, pairs.group or words.group, time, seed)
     rows = pairs.table.with_schema(schema)
     valid = NONE if _is_open(valid, task, plan) and has_few_groups(rows, schema, ways) else valid
-    others = (_beside(*its, pairs.lists, schema) for its in (("valid", valid), ("test", test)))
+    reading = source.reading if isinstance(source, TableFile) else {}
+    others = _beside({"valid": valid, "test": test}, reading, pairs.lists, schema)
     parts = split_parts(rows, schema, ways, *others, spare=not _is_none(valid))
     whole, (schema, unseen) = schema, _seen(schema, parts.train)
     gone = whole.inputs.keys() - schema.inputs.keys()
@@ -127,7 +129,7 @@ def fit(  # noqa: PLR0913 - the one line has a keyword for each thing a user may
     reasons = (*pairs.reasons, *words.reasons, *unseen, *told, *choice.reasons)
     record = Record(
         tuple(map(_path, (source, valid, test))), parts.fingerprints, choice.plan, reasons,
-        command_line(), parts.how, ways, pairs.lists,
+        command_line(), parts.how, ways, pairs.lists, reading,
     )  # fmt: skip
     return _run(choice, parts, record, folder, damaged, quiet=quiet)
 
@@ -139,15 +141,20 @@ def _with_epochs(choice: Choice, epochs: int | None) -> Choice:
     return dataclasses.replace(choice, plan=plan)
 
 
-def _beside(name: str, source: Any, lists: Sequence[str], schema: Schema) -> Table | None:
-    """Read a table of rows to choose by, or to be judged on, if there is one."""
-    if source is None or _is_none(source):
-        return None
-    try:
-        return exploded(read(source), lists).with_schema(schema)
-    except SchemaError as error:
-        msg = f"{name}= is not like the rows to learn from: {error}"
-        raise SchemaError(msg) from error
+def _beside(
+    sources: Mapping[str, Any], reading: Mapping[str, Any], lists: Sequence[str], schema: Schema
+) -> list[Table | None]:
+    """Read the tables of rows to choose by, and to be judged on; None where there is none."""
+    found: list[Table | None] = []
+    for name, source in sources.items():
+        try:
+            none = source is None or _is_none(source)
+            table = None if none else exploded(read(source, **reading), lists).with_schema(schema)
+        except SchemaError as error:
+            msg = f"{name}= is not like the rows to learn from: {error}"
+            raise SchemaError(msg) from error
+        found.append(table)
+    return found
 
 
 def _is_none(source: Any) -> bool:
@@ -164,6 +171,7 @@ def _path(source: Any) -> str | None:
     """Give where a table can be read again; None for one in memory, "" for no rows."""
     if _is_none(source):
         return NONE
+    source = source.path if isinstance(source, TableFile) else source
     return str(Path(source).absolute()) if isinstance(source, str | Path) else None
 
 
@@ -259,10 +267,9 @@ def _check_targets(parts: Parts) -> None:
         seen -= {"nan", "None"}
         if not seen:
             faults.append(f"target {name!r} has no value in any training row")
-        elif len(seen) == 1 and field.kind in {"category", "flag"}:
-            faults.append(
-                f"target {name!r} is {seen.pop()!r} in every training row: one class only"
-            )
+        elif len(seen) == 1 and field.kind in {"category", "flag", "number"}:
+            what = "one value only" if field.kind == "number" else "one class only"
+            faults.append(f"target {name!r} is {seen.pop()!r} in every training row: {what}")
     if faults:
         msg = f"there is nothing to learn: {'; '.join(faults)}; check the column or the split"
         raise TableError(msg)

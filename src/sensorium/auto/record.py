@@ -2,7 +2,8 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Record:
         how: how the rows were split, in words.
         ways: how the user wanted them split.
         lists: columns of lists, of which every item became a row.
+        reading: keywords of ``read`` for all of the sources.
     """
 
     sources: tuple[str | None, ...]
@@ -44,6 +46,7 @@ class Record:
     how: str
     ways: Ways
     lists: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path, parts: Parts) -> None:
         """Write run.json and the rows of each part."""
@@ -91,11 +94,14 @@ def parts_of(folder: Path, record: Record, source: Any = None) -> Parts:
     if source is None and path is None:
         msg = f"the fit in {folder} was made from a table in memory; pass it as source="
         raise ArtifactError(msg)
-    whole = exploded(read(path if source is None else source), record.lists)
+    again = read(path, **record.reading) if source is None else read(source)
+    whole = exploded(again, record.lists)
     with np.load(folder / ROWS, allow_pickle=False) as rows:
         index = {name: rows[name] for name in PARTS}
     train, valid, test = (
-        (exploded(read(extra), record.lists) if extra else whole).take(index[name])
+        (exploded(read(extra, **record.reading), record.lists) if extra else whole).take(
+            index[name]
+        )
         for name, extra in zip(PARTS, (None, *apart), strict=True)
     )
     parts = Parts(train, valid, test, record.how)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli.options import CacheGb, names, table_of
+from sensorium.cli.options import CacheGb, Encoding, Folder, Urls, file_of, names, table_of
 
 
 def evaluate(
@@ -17,6 +17,9 @@ def evaluate(
         typer.Option(help="Columns to take away, joined by commas or one a flag."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.html, .md and .json.")] = None,
+    encoding: Encoding = None,
+    folder: Folder = None,
+    urls: Urls = False,
     cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Score a model with intervals; say whether fusing its columns helps."""
@@ -27,7 +30,12 @@ def evaluate(
     from sensorium.model import load
 
     loaded, ledger = load(model), Ledger()
-    report = judge(loaded, table_of(table, loaded), without=names(without) or (), ledger=ledger)
+    report = judge(
+        loaded,
+        table_of(file_of(table, encoding, folder, urls), loaded),
+        without=names(without) or (),
+        ledger=ledger,
+    )
     if seen := learned_from(model, table):
         rows = "row was" if seen == 1 else "rows were"
         note = f"{seen:,} of the table's {rows} learned from: the figures flatter the model."

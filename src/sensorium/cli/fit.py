@@ -8,10 +8,19 @@ import typer
 from sensorium.cli.options import (
     CacheGb,
     Encoders,
+    Encoding,
+    Folder,
+    Group,
     Inputs,
     Kinds,
+    Outside,
     Quality,
+    Split,
+    Targets,
     TaskName,
+    Time,
+    Urls,
+    file_of,
     names,
     parsed_encoders,
     parsed_kinds,
@@ -24,28 +33,24 @@ def fit(
         str | None,
         typer.Argument(help="A CSV, TSV, JSON lines, Parquet or Arrow file; a folder."),
     ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option("--target", "-t", help="Column to learn. Repeatable.")
-    ] = None,
+    target: Targets = None,
     plan: Annotated[
         Path | None, typer.Option(help="A TOML plan; the other flags win over it.")
     ] = None,
     task: TaskName = None,
+    outside: Outside = None,
     inputs: Inputs = None,
     kind: Kinds = None,
     valid: Annotated[
         str | None, typer.Option(help='A table of rows to choose by; "" spares none.')
     ] = None,
     test: Annotated[str | None, typer.Option(help="A table of rows to be judged on.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="A column that says train, valid or test.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="A column whose equal values stay together.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="A date column: the latest rows are held out.")
-    ] = None,
+    split: Split = None,
+    group: Group = None,
+    time: Time = None,
+    encoding: Encoding = None,
+    folder: Folder = None,
+    urls: Urls = False,
     minutes: Annotated[float | None, typer.Option(help="Time budget of training.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the rows.")] = None,
     quality: Quality = None,
@@ -65,7 +70,7 @@ def fit(
     from sensorium.config import load_plan
 
     settings = load_plan(plan).keywords() if plan else {}
-    aim = parsed_task(task, names(inputs), target) or settings.get("task")
+    aim = parsed_task(task, names(inputs), target, outside) or settings.get("task")
     planned = settings.get("encoders", {})
     width = width_of(aim, planned, settings.get("fusion"))
     own = parsed_encoders(encoder, width)
@@ -78,5 +83,5 @@ def fit(
     settings |= {name: value for name, value in given.items() if value not in (None, [], {})}
     if "source" not in settings:
         raise typer.BadParameter("name a table, or a plan that names one", param_hint="TABLE")
-    source = settings.pop("source")
+    source = file_of(settings.pop("source"), encoding, folder, urls)
     show_run(auto.fit(source, **settings, quiet=quiet))

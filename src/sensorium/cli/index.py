@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from sensorium.cli.options import CacheGb, table_of
+from sensorium.cli.options import CacheGb, Encoding, Folder, Urls, file_of, table_of
 from sensorium.core.counted import counted
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def index(
     update: Annotated[
         bool, typer.Option(help="Add to an index that is there, or replace rows of the same key.")
     ] = False,
+    encoding: Encoding = None,
+    folder: Folder = None,
+    urls: Urls = False,
     cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Embed the rows of a table and keep vectors, words and cells, to be searched."""
@@ -54,7 +57,7 @@ def index(
             "--update keeps the column, key, store and way of the index: leave them out"
         )
     loaded = load(model)
-    rows, ledger = table_of(table, loaded), Ledger()
+    rows, ledger = table_of(file_of(table, encoding, folder, urls), loaded), Ledger()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading", total=len(rows))

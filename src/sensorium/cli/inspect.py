@@ -4,15 +4,16 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli.options import Kinds, parsed_kinds
+from sensorium.cli.options import Encoding, Folder, Kinds, Targets, Urls, file_of, parsed_kinds
 
 
 def inspect(
     table: Annotated[str, typer.Argument(help="A table file or a folder of class folders.")],
-    target: Annotated[
-        list[str] | None, typer.Option("--target", "-t", help="Column to learn. Repeatable.")
-    ] = None,
+    target: Targets = None,
     kind: Kinds = None,
+    encoding: Encoding = None,
+    folder: Folder = None,
+    urls: Urls = False,
     thorough: Annotated[bool, typer.Option(help="Decode every picture and sound.")] = False,
     json: Annotated[bool, typer.Option(help="Print JSON.")] = False,
 ) -> None:
@@ -22,7 +23,10 @@ def inspect(
     from sensorium import data
 
     found = data.inspect(
-        table, targets=tuple(target or ()), kinds=parsed_kinds(kind), thorough=thorough
+        file_of(table, encoding, folder, urls),
+        targets=tuple(target or ()),
+        kinds=parsed_kinds(kind),
+        thorough=thorough,
     )
     if json:
         typer.echo(json_format.dumps(found.to_dict(), ensure_ascii=False, indent=1))

@@ -1,6 +1,7 @@
 """``sensorium``: the commands together. Heavy imports wait inside each command."""
 
 import sys
+import warnings
 
 import typer
 from rich.console import Console
@@ -46,6 +47,7 @@ def root(
 
 def main() -> None:
     """Run the command line; a user's fault ends in one clear message, not in a traceback."""
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture we say ourselves
     try:
         app()
     except SensoriumError as error:

@@ -38,6 +38,22 @@ TaskName = Annotated[
         "extract or command. Default: by target.",
     ),
 ]
+Targets = Annotated[
+    list[str] | None, typer.Option("--target", "-t", help="Column to learn. Repeatable.")
+]
+Split = Annotated[str | None, typer.Option(help="A column that says train, valid or test.")]
+Group = Annotated[str | None, typer.Option(help="A column whose equal values stay together.")]
+Time = Annotated[str | None, typer.Option(help="A date column: the latest rows are held out.")]
+Outside = Annotated[
+    str | None, typer.Option(help="With --task command: the intent of rows that ask for nothing.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="The table's encoding, such as cp1252. Default: UTF-8.")
+]
+Folder = Annotated[
+    Path | None, typer.Option(help="Where file names in cells start. Default: the table's folder.")
+]
+Urls = Annotated[bool, typer.Option("--urls", help="Download what cells name by http(s) address.")]
 WORDED = ("answer", "caption", "command", "describe", "extract", "keywords", "transcribe")
 """Tasks that end in words, by the name of their class."""
 MEANT = {
@@ -91,13 +107,18 @@ def parsed_encoders(pairs: list[str] | None, width: int) -> "dict[str, Encoder]"
 
 
 def parsed_task(
-    name: str | None, inputs: list[str] | None, targets: list[str] | None
+    name: str | None,
+    inputs: list[str] | None,
+    targets: list[str] | None,
+    outside: str | None = None,
 ) -> "Task | None":
-    """Turn ``--task`` into a task.
+    """Turn ``--task``, and ``--outside`` beside it, into a task.
 
     Errors:
         PlanError: a task that is not known, or one that lacks its columns.
     """
+    if outside is not None and name != "command":
+        raise PlanError(f"--outside {outside!r} goes with --task command")
     if name is None:
         return None
     from sensorium import tasks
@@ -114,7 +135,7 @@ def parsed_task(
         raise PlanError(msg)
     first, *slots = targets
     if name == "command":
-        return tasks.Command(first, slots[0] if len(slots) == 1 else slots or None)
+        return tasks.Command(first, slots[0] if len(slots) == 1 else slots or None, outside=outside)
     if slots:
         msg = f"--task {name} learns one column, found --target {', --target '.join(targets)}"
         raise PlanError(msg)
@@ -169,7 +190,17 @@ def write_table(rows: list[dict[str, Any]], file: Path | None) -> None:
         write.to_file(table, file)
 
 
-def table_of(source: str, model: Any) -> "Table":
+def file_of(source: Any, encoding: str | None, folder: Path | None, urls: bool) -> Any:
+    """Name a table's file, with how to read it if anything is said of that."""
+    if not (encoding or folder or urls):
+        return source
+    from sensorium.data import TableFile
+
+    file = source if isinstance(source, TableFile) else TableFile(source)
+    return TableFile(file.path, encoding or file.encoding, folder or file.folder, urls or file.urls)
+
+
+def table_of(source: Any, model: Any) -> "Table":
     """Read a table for a trained model; targets may be missing from it."""
     from sensorium.data import read
 

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from sensorium.cli.options import CacheGb, names, table_of, write_table
+from sensorium.cli.options import (
+    CacheGb,
+    Encoding,
+    Folder,
+    Urls,
+    file_of,
+    names,
+    table_of,
+    write_table,
+)
 from sensorium.core.counted import counted
 from sensorium.core.schema import Spans
 
@@ -38,6 +47,9 @@ def predict(
         list[str] | None,
         typer.Option(help='With --classes: a sentence, "a photo of a {}". Repeatable.'),
     ] = None,
+    encoding: Encoding = None,
+    folder: Folder = None,
+    urls: Urls = False,
     cache_gb: CacheGb = None,  # noqa: ARG001  the flag's own callback sets it
 ) -> None:
     """Answer every row; beside each answer stands which of its cells were absent or damaged."""
@@ -48,7 +60,7 @@ def predict(
     loaded = load(model)
     if is_recording(table):
         return write_table(_said(transcribe(loaded, table), loaded.task, words=scores), out)
-    rows = table_of(table, loaded)
+    rows = table_of(file_of(table, encoding, folder, urls), loaded)
     if classes is not None:
         if column is None:
             raise typer.BadParameter("name the column, --column NAME", param_hint="--classes")

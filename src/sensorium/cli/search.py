@@ -1,5 +1,6 @@
 """``sensorium search``: find the rows of an index."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,9 @@ import typer
 from sensorium.cli.options import CacheGb, write_table
 from sensorium.core.counted import counted
 from sensorium.core.errors import PlanError
+
+PAGES = (".html", ".htm")
+PAIRS = ("first", "second", "similarity")
 
 
 def search(
@@ -38,10 +42,13 @@ def search(
 
     if duplicates is not None and (words or like or sheet):
         raise PlanError("--duplicates compares all rows: leave words, --like and --sheet out")
+    _check_page(sheet)
     found = Index.open(index)
     if duplicates is not None:
         pairs = found.near_duplicates(duplicates, where=where)
-        write_table([_pair(pair) for pair in pairs], out)
+        if not pairs:
+            typer.echo("no two rows are so similar", err=True)
+        _write([_pair(pair) for pair in pairs], PAIRS, out)
         return
     cells = _cells(like)
     hits = found.search(cells, words=words, where=where, top=top)
@@ -53,7 +60,25 @@ def search(
         sheet.write_text(found.sheet(hits, ", ".join(asked)), encoding="utf-8")
         typer.echo(f"{counted(len(hits), 'row')} in {sheet}")
     if sheet is None or out is not None:
-        write_table(_lines(hits), out)
+        _write(_lines(hits), ["key", "score", *map(_title, found.columns)], out)
+
+
+def _check_page(sheet: Path | None) -> None:
+    if sheet is not None and sheet.suffix.lower() not in PAGES:
+        msg = f"--sheet writes a page: name it {sheet.with_suffix('.html')}, not {sheet}"
+        raise PlanError(msg)
+
+
+def _write(rows: list[dict[str, Any]], names: Sequence[str], out: Path | None) -> None:
+    """Write rows; where there are none, a file of the names of their columns alone."""
+    if rows:
+        write_table(rows, out)
+    elif out is not None:
+        import pyarrow as pa
+
+        from sensorium.data import write
+
+        write.to_file(pa.table({name: pa.array([], pa.string()) for name in names}), out)
 
 
 def _cells(pairs: list[str] | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Plans: a TOML file that holds what the Python API takes, and nothing more.
 
     [table]          source, target, inputs, kinds, valid, test, split, group, time, damaged,
-                     quality
+                     quality, encoding, folder, urls
     [fields.NAME]    kind, and that kind's options
     [encoders.NAME]  part, and its keywords; or encoders.NAME = "OTHER" to share one
     [fusion]         part, and its keywords
@@ -22,6 +22,7 @@ from sensorium.config.values import Checked, check_call, check_part
 from sensorium.core.counted import counted
 from sensorium.core.errors import PlanError, all_at_once, nearest
 from sensorium.core.schema import FIELDS, Field
+from sensorium.data import TableFile
 from sensorium.decoders import DECODERS
 from sensorium.encoders import ENCODERS, Encoder
 from sensorium.fusion import FUSIONS, Fusion
@@ -48,6 +49,9 @@ class Source:
         time: a column by which the latest rows are held out.
         damaged: what becomes of rows with damaged cells.
         quality: whether columns stand on pretrained encoders, where none is named.
+        encoding: of the tables' files, where it is not UTF-8.
+        folder: where the file names in their cells start, relative to the plan's own folder.
+        urls: whether pictures and sounds that cells name by address are downloaded.
     """
 
     source: str
@@ -61,6 +65,9 @@ class Source:
     time: str | None = None
     damaged: Literal["absent", "skip", "error"] = "absent"
     quality: Literal["fast", "good", "best"] | None = None
+    encoding: str | None = None
+    folder: str | None = None
+    urls: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -90,17 +97,21 @@ class Config:
     plan: Plan | None = None
     folder: Path = Path()
 
+    def _file(self) -> TableFile | Path:
+        """Give the table's file; with how to read it, if anything is said of that."""
+        table, path = self.table, self.folder / self.table.source
+        place = None if table.folder is None else self.folder / table.folder
+        file = TableFile(path, table.encoding, place, table.urls)
+        return file if file.reading else path
+
     def keywords(self) -> dict[str, Any]:
         """Give the keywords of ``sensorium.fit``: ``fit(**load_plan("plan.toml").keywords())``."""
         table = self.table
         kinds = {name: KINDS[kind.lower()]() for name, kind in table.kinds.items()}
-        files = {"source": table.source, "valid": table.valid, "test": table.test}
+        beside = {"valid": table.valid, "test": table.test}
         return {
-            **{
-                name: file and self.folder / file
-                for name, file in files.items()
-                if file is not None
-            },
+            "source": self._file(),
+            **{n: file and self.folder / file for n, file in beside.items() if file is not None},
             "target": table.target or None,
             "inputs": table.inputs or None,
             "kinds": {**kinds, **self.fields},

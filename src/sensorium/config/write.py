@@ -61,6 +61,7 @@ def plan_of(folder: str | Path, parts: Mapping[str, type] | None = None) -> Conf
         group=model.schema.group or record.ways.group,
         time=record.ways.time,
         damaged=model.prep.damaged,
+        **record.reading,
     )
     return Config(table, model.schema.fields, model.encoders, model.fusion, model.task, record.plan)
 

@@ -5,7 +5,7 @@ from sensorium.data.inspect import inspect
 from sensorium.data.inspection import Inspection
 from sensorium.data.loader import Loader
 from sensorium.data.near import near_duplicates
-from sensorium.data.read import read
+from sensorium.data.read import TableFile, read
 from sensorium.data.table import Row, Table, stack
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Loader",
     "Row",
     "Table",
+    "TableFile",
     "infer",
     "inspect",
     "near_duplicates",

@@ -111,7 +111,8 @@ def _date(cell: Any, field: Date) -> object:
         return datetime.strptime(text, field.form) if field.form else datetime.fromisoformat(text)
     except ValueError as error:
         wanted = f"a date of the form {field.form}" if field.form else "an ISO 8601 date"
-        raise _not(cell, wanted, "correct it, or name its form: Date(form=...)") from error
+        form = "another form" if field.form else "its form"
+        raise _not(cell, wanted, f"correct it, or name {form}: Date(form=...)") from error
 
 
 def _vector(cell: Any, _: Field) -> object:

@@ -11,9 +11,10 @@ import numpy as np
 
 from sensorium.core.errors import CellError
 from sensorium.core.faults import Fault
-from sensorium.core.schema import Audio, Field, Image, Series, Text
+from sensorium.core.schema import Audio, Field, Image, Series, Text, Vector
 from sensorium.data import facts
 from sensorium.data.checks import are_sound, check, is_absent
+from sensorium.data.headers import signal
 from sensorium.data.table import Table, located
 from sensorium.media import file_named
 
@@ -155,7 +156,7 @@ def _bytes(field: Field, found: list[Any]) -> int:
             return int(sum(4 * of.channels * min(of.steps, field.max_steps) for of in found))
         case Text():
             return sum(len(str(cell)) for cell in found)
-        case _ if found and hasattr(found[0], "steps"):
-            return sum(4 * int(of.steps) for of in found)
+        case Vector():
+            return sum(4 * signal(cell).steps for cell in found)
         case _:
             return len(found) * 8

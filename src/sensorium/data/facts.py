@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sensorium.core.schema import Category, Field
-from sensorium.data.headers import Picture, Signal, Sound
+from sensorium.data.headers import Picture, Signal, Sound, signal
 from sensorium.data.sample import parsed_number, word_count
 
 Facts = dict[str, Any]
@@ -38,7 +38,7 @@ def _category(field: Field, cells: Sequence[Any]) -> Facts:
     if isinstance(field, Category) and field.many:
         names = [name for cell in cells for name in _names(cell, field.separator)]
     else:
-        names = [str(cell) for cell in cells]
+        names = [str(cell).strip() for cell in cells]
     return _balance(Counter(names), len(cells))
 
 
@@ -102,6 +102,10 @@ def _series(_: Field, found: Sequence[Signal]) -> Facts:
     }
 
 
+def _vector(_: Field, cells: Sequence[Any]) -> Facts:
+    return {"numbers": spread([signal(cell).steps for cell in cells], 0)}
+
+
 FACTS: dict[str, Callable[[Field, Sequence[Any]], Facts]] = {
     "audio": _audio,
     "category": _category,
@@ -111,5 +115,5 @@ FACTS: dict[str, Callable[[Field, Sequence[Any]], Facts]] = {
     "number": _number,
     "series": _series,
     "text": _text,
-    "vector": _series,
+    "vector": _vector,
 }

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from sensorium.core.errors import CellError
 from sensorium.core.schema import Audio, Image
 from sensorium.media import locate
-from sensorium.media.limits import check_pixels, damaged
+from sensorium.media.limits import check_pixels, damaged, too_long
 from sensorium.media.pixels import as_array
 from sensorium.media.raster import FAILURES, FORMATS
 
@@ -96,8 +96,7 @@ def sound(cell: Any, field: Audio | None = None) -> Sound:
         raise CellError("a sound of zero samples", "replace it, or leave the cell empty")
     most = (field or Audio()).max_seconds
     if frames / rate > most:
-        found = f"a sound of {frames / rate:,.0f} s, more than the {most:,.0f} s allowed"
-        raise CellError(found, "cut it, or raise Audio(max_seconds=...)")
+        raise too_long(frames / rate, most)
     return Sound(rate, frames / rate)
 
 

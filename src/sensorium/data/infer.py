@@ -9,6 +9,7 @@ from sensorium.core.schema import FIELDS, Category, Field, Schema
 from sensorium.data import split as splits
 from sensorium.data.kinds import Told, tell
 from sensorium.data.read import read
+from sensorium.data.restated import restates
 from sensorium.data.sample import Sample, is_missing
 from sensorium.data.table import Table
 
@@ -83,6 +84,8 @@ def infer(
         sample = Sample.of(table, name, target=name in targets)
         told = _told(table, sample, known.get(name))
         role, reason = wanted.role(sample, told)
+        if role == "input" and inputs is None and (again := _said_again(table, name, targets)):
+            role, reason = "left out", again
         found[name] = _finding(name, told.field, role, reason)
     schema = Schema(
         inputs=_fields(found, "input", [n for n in table.columns if found[n].role == "input"]),
@@ -162,6 +165,16 @@ class _Wanted:
         if self.inputs is not None:
             return "left out", f"{told.reason}; not asked for"
         return ("input" if told.useful else "left out"), told.reason
+
+
+def _said_again(table: Table, name: str, targets: Sequence[str]) -> str:
+    """Tell how a column says a target again; "" if it does not."""
+    for target in targets:
+        if name == f"{target}_type":
+            return f"by its name it tells of the target {target!r}"
+        if restates(table, name, target):
+            return f"it says the target {target!r} again, row by row"
+    return ""
 
 
 def _names_parts(table: Table, name: str) -> bool:

@@ -5,7 +5,7 @@ Each rule answers with a field and the reason in words, or None if it does not k
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -13,10 +13,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from sensorium.core.counted import counted
-from sensorium.core.schema import Category, Date, Field, Flag, Number
+from sensorium.core.schema import Category, Date, Field, Flag, Number, Text
 from sensorium.data import media_kind, moments, sizing
 from sensorium.data.sample import Sample, parsed_number, word_count
 
+MOST_AMOUNT = 3
+"""Cells of more words on average are no amounts."""
 MOST_SMALL = 20
 """A whole-number target of at most so many different values is a category."""
 
@@ -33,6 +35,7 @@ class Told:
 Rule = Callable[[Sample], Told | None]
 
 _ENOUGH = 0.95
+_MOSTLY = 0.5
 _FLAGS = frozenset({"true", "false", "yes", "no"})
 _ID_NAME = re.compile(
     r"(^|[_\s.\-])(?i:id|idx|index|row|key|uuid|guid|no\.?|nr\.?)$|[a-z]I[dD]$|^(?i:unnamed)"
@@ -40,6 +43,7 @@ _ID_NAME = re.compile(
 _CODE_NAME = re.compile(r"(zip|postal|post)[_\s-]?code|^zip$|^plz$|邮编", re.I)
 _ID_CELL = re.compile(r"^[!-~]+$")
 _DIGIT = re.compile(r"\d")
+_AMOUNT = re.compile(r"^\s*[$€£¥]?\s*[+-]?\d[\d.,]*\s*([$€£¥%°]|[°µ]?[a-zA-Z]{1,3}[²³]?)?\s*$")
 
 
 def tell(sample: Sample) -> Told:
@@ -48,9 +52,36 @@ def tell(sample: Sample) -> Told:
         return Told(None, "all its cells are empty", useful=False)
     for rule in RULES:
         if told := rule(sample):
-            return told
+            return _hinted(sample, told)
     kinds = sorted({type(cell).__name__ for cell in sample.cells})
-    return Told(None, f"cells of type {', '.join(kinds)} are none of the kinds", useful=False)
+    told = Told(None, f"cells of type {', '.join(kinds)} are none of the kinds", useful=False)
+    return _hinted(sample, told)
+
+
+def _hinted(sample: Sample, told: Told) -> Told:
+    """Say of words that most of them are numbers, dates or amounts, if they are."""
+    words = told.field is None or (isinstance(told.field, Category | Text) and sample.is_text)
+    if not words or not sample.texts or sample.words > MOST_AMOUNT:
+        return told
+    for kind, fits in (("number", _is_number), ("date", _is_date)):
+        odd = [cell for cell in sample.cells if not fits(cell)]
+        if odd and 1 - len(odd) / len(sample) >= _MOSTLY:
+            share = f"{1 - len(odd) / len(sample):.0%} of the cells are {kind}s, {odd[0]!r} is none"
+            hint = f"--kind {sample.name}={kind} reads them and names the others as damaged"
+            return replace(told, reason=f"{told.reason}; {share}: {hint}")
+    if sample.is_text and sample.share(_AMOUNT.match) >= _ENOUGH:
+        hint = f"amounts such as {sample.texts[0]!r} are read if written as plain numbers"
+        return replace(told, reason=f"{told.reason}; {hint}")
+    return told
+
+
+def _is_date(cell: object) -> bool:
+    return isinstance(cell, str) and moments.is_iso(cell)
+
+
+def _is_number(cell: object) -> bool:
+    number = parsed_number(cell) if isinstance(cell, str) else cell
+    return isinstance(number, int | float | Decimal) and not isinstance(number, bool)
 
 
 def _media(sample: Sample) -> Told | None:
@@ -150,14 +181,14 @@ def _is_long_tailed(values: Float64[np.ndarray, " cells"]) -> bool:
 
 
 def _written_numbers(sample: Sample) -> Told | None:
-    """Words, or words and numbers, most of which are numbers; "007" is none."""
+    """Words nearly all of which are numbers, or true numbers among some words; "007" is none."""
     if not sample.all(str, int, float, Decimal):
         return None
     if any(_has_leading_zero(text) for text in sample.texts):
         return None
     odd = [text for text in sample.texts if parsed_number(text) is None]
     numbers = len(sample) - len(odd)
-    if numbers < _ENOUGH * len(sample):
+    if numbers < (_ENOUGH if sample.is_text else _MOSTLY) * len(sample):
         return None
     what = "words" if sample.is_text else "cells"
     tail = f"; not all: {odd[0]!r}" if odd else ""

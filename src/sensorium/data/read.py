@@ -14,6 +14,7 @@ from sensorium.data.readers import (
     delimited,
     frames,
     jsonfile,
+    packed,
     records,
     vqa,
 )  # fmt: skip
@@ -35,6 +36,30 @@ class Options:
     folder: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table's file and how to read it: for whoever takes what ``read`` takes, and for plans.
+
+    Attributes:
+        path: the file or folder.
+        encoding: see ``read``.
+        folder: see ``read``.
+        urls: see ``read``.
+    """
+
+    path: Path | str
+    encoding: str | None = None
+    folder: Path | str | None = None
+    urls: bool = False
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The keywords of ``read`` that say something."""
+        place = self.folder and str(Path(self.folder).expanduser().absolute())
+        every = {"encoding": self.encoding, "folder": place, "urls": self.urls}
+        return {name: value for name, value in every.items() if value}
+
+
 def read(
     source: Any,
     schema: Schema | None = None,
@@ -48,10 +73,11 @@ def read(
     """Read a table.
 
     Args:
-        source: a file (CSV, TSV, JSON, JSON lines, Parquet, Arrow, Feather, npz, COCO captions,
-            VQA questions), a folder (of class folders, or one that brings its table), several
-            files of the same columns, a pandas or polars frame, an Arrow table, a Hugging Face
-            dataset, a list of dicts, a dict of lists, or a Table.
+        source: a file (CSV, TSV, JSON, JSON lines, also with .gz, .bz2 or .xz behind; Parquet,
+            Arrow, Feather, npz, COCO captions, VQA questions), a folder (of class folders, or one
+            that brings its table), several files of the same columns, a pandas or polars frame,
+            an Arrow table, a Hugging Face dataset, a list of dicts, a dict of lists, a
+            ``TableFile``, or a Table.
         schema: which columns go in and out.
         form: the file's form (a key of ``FORMS``) where its suffix or content does not tell it;
             ``"coco-pairs"`` gives one row a caption.
@@ -64,6 +90,8 @@ def read(
         TableError: names every fault that was found.
         SchemaError: names every column that the table lacks.
     """
+    if isinstance(source, TableFile):
+        return read(source.path, schema, form=form, names=names, **source.reading)
     place = None if folder is None else Path(folder)
     table = _table(source, form, Options(encoding, names, place))
     if place is not None:
@@ -131,6 +159,9 @@ def _path(path: Path, form: str | None, options: Options) -> Table:
     if path.stat().st_size == 0:
         msg = f"{path} is empty: 0 bytes"
         raise TableError(msg)
+    inner = form or SUFFIXES.get(Path(path.stem).suffix.lower())
+    if path.suffix.lower() in packed.OPENERS and inner in PACKED:
+        return packed.read(path, lambda plain: _path(plain, inner, options))
     form = form or SUFFIXES.get(path.suffix.lower())
     if form is None:
         msg = f"{path}: {_unknown(path.suffix.lower())}"
@@ -184,6 +215,9 @@ FORMS: dict[str, Callable[[Path, Options], Table]] = {
     "vqa": _vqa,
 }
 """Forms of files, as ``form=`` names them."""
+
+PACKED = ("csv", "json", "jsonl")
+"""Forms that are read from packed files, too."""
 
 SUFFIXES: dict[str, str] = {
     ".csv": "csv",

@@ -7,9 +7,10 @@ from sensorium.decoders.ctc import CTC, Heard, aligned, ctc_losses, greedy, pref
 from sensorium.decoders.decoder import Decoder, State
 from sensorium.decoders.encoder_decoder import EncoderDecoder
 from sensorium.decoders.language_model import LanguageModel
+from sensorium.decoders.manner import Sampling, check_sampling
 from sensorium.decoders.ngrams import NgramModel
 from sensorium.decoders.recurrent import LSTMDecoder
-from sensorium.decoders.sampling import Draft, Sampling, stream, write
+from sensorium.decoders.sampling import Draft, stream, write
 from sensorium.decoders.text import TextDecoder
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "State",
     "TextDecoder",
     "aligned",
+    "check_sampling",
     "ctc_losses",
     "greedy",
     "prefix_beam",

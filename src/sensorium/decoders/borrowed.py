@@ -4,6 +4,7 @@ Knows no family of networks.
 """
 
 import copy
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,11 @@ def tuning_faults(unfreeze: str, lora: int, pace: float | None) -> Iterator[str]
     """Say what cannot be of the options of a pretrained network."""
     if unfreeze not in UNFREEZE:
         yield f"unfreeze must be one of {', '.join(UNFREEZE)}, found {unfreeze!r}"
-    if lora < 0:
-        yield f"lora is a rank, 0 or more, found {lora}"
+    if not isinstance(lora, int) or lora < 0:
+        yield f"lora is a rank, a whole number of 0 or more, found {lora!r}"
     if lora and unfreeze == "all":
         yield "lora and unfreeze exclude each other: choose one"
-    if pace is not None and pace <= 0:
+    if pace is not None and not 0 < pace < math.inf:
         yield f"pace must be above 0, found {pace}"
 
 

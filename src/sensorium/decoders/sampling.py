@@ -6,7 +6,6 @@ Legend: rows = texts asked for, lines = texts under way (rows times beams or can
 vocabulary = ids.
 """
 
-import math
 import operator
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -17,64 +16,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from sensorium.core.describe import represent
-from sensorium.core.errors import PartError, all_at_once
+from sensorium.core.errors import PartError
 from sensorium.core.seed import generator
 from sensorium.decoders.decoder import Decoder
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Sampling:
-    """How a text is written.
-
-    Attributes:
-        max_tokens: no longer than this; 0 leaves it to the decoder.
-        beams: how many beginnings are followed at once; 1 takes the best token each time.
-        temperature: draws tokens, the flatter the higher; 0 takes the most probable.
-        top_k: draws among so many of the most probable; 0 among all.
-        top_p: draws among the most probable whose probabilities just reach this sum (Holtzman et
-            al. 2020).
-        candidates: how many texts a row; of beams the best, else draws.
-        length_penalty: a finished text's log-probability is divided by its length to this power.
-        repetition_penalty: scores of tokens written already, a prefix aside, are divided by it
-            where positive and multiplied where negative (Keskar et al. 2019); 1 is none.
-        seed: draws the tokens.
-    """
-
-    max_tokens: int = 0
-    beams: int = 1
-    temperature: float = 0.0
-    top_k: int = 0
-    top_p: float = 1.0
-    candidates: int = 1
-    length_penalty: float = 1.0
-    repetition_penalty: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        faults = [
-            f"{name} must be at least {least}, found {getattr(self, name)}"
-            for name, least in (("max_tokens", 0), ("beams", 1), ("temperature", 0), ("top_k", 0),
-                                ("candidates", 1))
-            if not least <= getattr(self, name) < math.inf
-        ]  # fmt: skip
-        if not 0 < self.top_p <= 1:
-            faults.append(f"top_p lies above 0 and up to 1, found {self.top_p}")
-        if not math.isfinite(self.length_penalty):
-            faults.append(f"length_penalty is a number, found {self.length_penalty}")
-        if not 0 < self.repetition_penalty < math.inf:
-            faults.append(f"repetition_penalty must be above 0, found {self.repetition_penalty}")
-        if self.beams > 1 and self.temperature:
-            faults.append("beams go without temperature: draw (beams=1), or follow beams")
-        if self.beams > 1 and self.candidates > self.beams:
-            faults.append(f"{self.beams} beams give {self.beams} candidates at most")
-        if self.beams == 1 and self.candidates > 1 and not self.temperature:
-            faults.append("several candidates need beams, or a temperature to draw them")
-        if faults:
-            raise PartError(all_at_once("This sampling cannot be:", faults))
-
-    def __repr__(self) -> str:
-        return represent(self)
+from sensorium.decoders.manner import GREEDY, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +46,7 @@ def write(
     decoder: Decoder,
     memory: Float[Tensor, " rows time width"],
     mask: Bool[Tensor, " rows time"],
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = GREEDY,
     prefix: Int[Tensor, " rows steps"] | None = None,
     noise: torch.Generator | None = None,
 ) -> list[list[Draft]]:
@@ -144,7 +89,7 @@ def stream(
     decoder: Decoder,
     memory: Float[Tensor, " rows time width"],
     mask: Bool[Tensor, " rows time"],
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = GREEDY,
     prefix: Int[Tensor, " rows steps"] | None = None,
 ) -> Iterator[list[tuple[int, ...]]]:
     """Write token by token: gives the ids of each row so far, after each token.

@@ -1,6 +1,7 @@
 """Any column by a pretrained network: frozen, with its last blocks free, in full, or with LoRA."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -83,18 +84,21 @@ class Pretrained(Encoder):
 
     def _check(self) -> None:
         count = isinstance(self.unfreeze_last, int) and self.unfreeze_last >= 0
+        rank = isinstance(self.lora, int) and self.lora >= 0
         wrong = {
             f"pool must be one of {', '.join(POOLS)}, found {self.pool!r}": self.pool not in POOLS,
             f"unfreeze_last is a count or 'all', found {self.unfreeze_last!r}": (
                 self.unfreeze_last != "all" and not count
             ),
-            f"lora is a rank, 0 or more, found {self.lora}": self.lora < 0,
+            f"lora is a rank, a whole number, 0 or more, found {self.lora!r}": not rank,
             "lora and unfreeze_last exclude each other: choose one": (
                 self.lora and self.unfreeze_last
             ),
             f"layer_decay lies in 0..1, found {self.layer_decay}": not 0 < self.layer_decay <= 1,
             f"dropout is a share below 1, found {self.dropout}": not 0 <= self.dropout < 1,
-            f"pace must be above 0, found {self.pace}": self.pace is not None and self.pace <= 0,
+            f"pace must be a number above 0, found {self.pace}": (
+                self.pace is not None and not 0 < self.pace < inf
+            ),
         }
         if faults := [fault for fault, found in wrong.items() if found]:
             raise PartError(all_at_once(f"Pretrained({self.source!r}) cannot be:", faults))
@@ -125,13 +129,14 @@ class Pretrained(Encoder):
             raise PartError(msg)
         self.tower.requires_grad_(requires_grad=self.unfreeze_last == "all")
         if self.lora:
-            add_lora(self.tower, self.tower.blocks(), self.lora)
+            add_lora(self.tower, self.tower.blocks(), self.lora, self.source)
         elif self.unfreeze_last and self.unfreeze_last != "all":
             blocks = list(self.tower.blocks())
             if self.unfreeze_last > len(blocks):
+                fewer = f"free at most {len(blocks)}" if blocks else "leave it at 0"
                 msg = (
                     f"{self.source} has {counted(len(blocks), 'block')}, asked to free "
-                    f"{self.unfreeze_last}: free fewer, or 'all'"
+                    f"{self.unfreeze_last}: {fewer}, or 'all'"
                 )
                 raise PartError(msg)
             for block in blocks[-self.unfreeze_last :]:

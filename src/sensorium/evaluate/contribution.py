@@ -18,9 +18,8 @@ from sensorium.evaluate.intervals import Interval, percentile
 from sensorium.evaluate.referee import Mark, Referee
 from sensorium.tasks.head import Array
 
-REPEATS = 5
-MANY = 20
-"""Each column is shuffled five times; where there are more columns than this, twice."""
+MANY, HUNDREDS = 20, 100
+"""Each column is shuffled five times; where there are more columns than these, twice, and once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Contribution:
 
 def shuffles(columns: Collection[str], seed: int) -> dict[tuple[str, int], Alter]:
     """Give the alterations from which contributions are computed, by column and repeat."""
-    repeats = REPEATS if len(columns) <= MANY else 2
+    repeats = 5 if len(columns) <= MANY else 2 if len(columns) <= HUNDREDS else 1
     return {
         (column, repeat): Shuffled((column,), seed, repeat)
         for column in columns

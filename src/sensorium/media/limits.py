@@ -23,6 +23,15 @@ def too_large(size: str, max_pixels: int) -> CellError:
     )
 
 
+def too_long(seconds: float, most: float) -> CellError:
+    """Say that a sound lasts too long."""
+    found, allowed = (f"{x:,.0f}" if x >= 100 else f"{x:.3g}" for x in (seconds, most))
+    return CellError(
+        f"a sound of {found} s, more than the {allowed} s allowed",
+        "cut it, or raise Audio(max_seconds=...)",
+    )
+
+
 def damaged(what: str, why: object) -> CellError:
     """Say that a file's content is damaged."""
     reason = " ".join(str(why).split())[:200]

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from sensorium.core.errors import CellError
-from sensorium.media.limits import damaged
+from sensorium.media.limits import damaged, too_long
 from sensorium.media.pixels import as_array
 from sensorium.media.source import locate
 from sensorium.media.whole import check_sound
@@ -168,10 +168,7 @@ def _check_length(frames: int, rate: float, wanted: Wanted) -> None:
     if frames < 1:
         raise CellError("a sound of zero samples", "replace it, or leave the cell empty")
     if frames / rate > wanted.max_seconds:
-        raise CellError(
-            f"a sound of {frames / rate:,.0f} s, more than the {wanted.max_seconds:,.0f} s allowed",
-            "cut it, or raise Audio(max_seconds=...)",
-        )
+        raise too_long(frames / rate, wanted.max_seconds)
 
 
 def _decoded(file: soundfile.SoundFile, wanted: Wanted) -> Samples:

@@ -47,7 +47,8 @@ def locate(cell: Any) -> Path | bytes | None:
         return _from_uri(cell)
     if cell[:8].lower().startswith(("http://", "https://")):
         raise CellError(
-            f"a web address, {cell[:100]}", "pass urls=True to sensorium.read to download it"
+            f"a web address, {cell[:100]}",
+            "pass urls=True to sensorium.read (--urls) to download it",
         )
     return _regular(Path(cell))
 

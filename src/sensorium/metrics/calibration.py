@@ -41,7 +41,7 @@ def reliability(
         bins: how many bins; one holds its upper edge, and the first holds 0 too.
     """
     each = weights(len(right), weight)
-    group = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    group = np.clip(np.ceil(np.nan_to_num(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
     total = grouped(each, group, bins)
     return Bins(
         total,

@@ -1,14 +1,17 @@
 """What a model gives for a row, beside its value: how it came about."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sensorium.core.counted import counted
 from sensorium.core.errors import TableError
-from sensorium.core.faults import Fault, no_rows
+from sensorium.core.faults import Fault, Ledger, no_rows
 
 Row = Mapping[str, Any]
+MOST_TOLD = 5
+"""A warning names so many damaged cells."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,22 @@ def check_rows(rows: Sequence[Any]) -> None:
     if ledger := no_rows(rows):
         msg = f"{counted(len(ledger), 'row')} cannot be answered:\n{ledger.message()}"
         raise TableError(msg, tuple(ledger))
+
+
+def warned(answers: list[Answer]) -> list[Answer]:
+    """Pass answers on of which only the values will be seen."""
+    warn_of((fault for answer in answers for fault in answer.faults), depth=4)
+    return answers
+
+
+def warn_of(faults: Iterable[Fault], depth: int = 3) -> None:
+    """Warn of damaged cells where the answers alone do not tell of them."""
+    ledger = Ledger()
+    for fault in faults:
+        ledger.add(fault)
+    if len(ledger):
+        what = f"{counted(len(ledger), 'damaged cell')}; model.answers tells each row's status"
+        warnings.warn(f"{what}:\n{ledger.message(MOST_TOLD)}", UserWarning, stacklevel=depth)
 
 
 def answer_of(

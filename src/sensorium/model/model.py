@@ -5,6 +5,7 @@ It knows nothing of files of tables, of training or of reports.
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sensorium.decoders import Draft, Sampling
 from sensorium.encoders import Encoder
 from sensorium.encoders.frozen import content_name, extracting, features_name
 from sensorium.fusion import Fusion
-from sensorium.model.answers import Answer, Row, answer_of, check_rows
+from sensorium.model.answers import Answer, Row, answer_of, check_rows, warn_of, warned
 from sensorium.model.given import rows_of
 from sensorium.model.misfits import check_parts
 from sensorium.model.unread import unread
@@ -173,10 +174,12 @@ class Model(nn.Module):
     def predict(self, *rows: Any) -> list[Any]:
         """Give one answer a row: a label, a number, a list of tags, or a dict by target.
 
+        Damaged cells are warned of; only ``answers`` tells which rows had them.
+
         Args:
             rows: rows one by one, or a whole table, as ``answers`` takes it.
         """
-        return [answer.value for answer in self.answers(rows)]
+        return [answer.value for answer in warned(self.answers(rows))]
 
     def write(
         self,
@@ -205,6 +208,7 @@ class Model(nn.Module):
         writer = writer_in(self.task, target)
         several = rows_of(rows, self.schema)
         clean, faults = self._clean(several)
+        warn_of(chain(*faults.values()))
         found: dict[Any, list[Draft]] = {}
         for batch in self._batches(clean, faults, rows_per_step):
             drafts = writer.write(self.features(batch), sampling, prefix)
@@ -235,11 +239,11 @@ class Model(nn.Module):
                 named, or beams were asked for.
         """
         writer = writer_in(self.task, target)
-        self._check_names([row])
-        batch = self.prep([self._inputs(row)])
-        if not len(batch):
-            return iter(())
-        return pieces(writer.stream(self.features(batch), sampling, prefix))
+        clean, faults = self._clean([row])
+        warn_of(chain(*faults.values()))
+        batches = self._batches(clean, faults, 1)
+        texts = (writer.stream(self.features(one), sampling, prefix) for one in batches)
+        return pieces(chain.from_iterable(texts))
 
     def predict_proba(self, *rows: Any) -> NDArray[np.floating[Any]]:
         """Give the probability of each class, Float[rows classes], in the order of ``classes``.
@@ -250,7 +254,7 @@ class Model(nn.Module):
         names = self.classes
         table = [
             next(iter(a.scores.values())) if a.scores else dict.fromkeys(names, np.nan)
-            for a in self.answers(rows)
+            for a in warned(self.answers(rows))
         ]
         return np.array([[row[name] for name in names] for row in table]).reshape(-1, len(names))
 
@@ -281,6 +285,7 @@ class Model(nn.Module):
             msg = f"the model has no input {column!r}{nearest(column, self.names)}"
             raise PartError(msg)
         clean, faults = self._clean(rows_of(rows, self.schema))
+        warn_of(chain(*faults.values()))
         vectors = [np.zeros((0, self.fusion.width), np.float32)]
         for batch in self._batches(clean, faults, rows_per_step):
             fused = self.features(batch).fused

@@ -35,6 +35,12 @@ SHARED = {"window"}
 """Changes drawn alike for all columns of a row: the same stretch of time is seen in each signal."""
 
 
+def unknown_augmentations(names: Sequence[str]) -> list[str]:
+    """List the names that no augmentation has, each with the nearest that one has."""
+    unknown = [name for name in names if name not in AUGMENTATIONS]
+    return [f"{name!r}{nearest(name, AUGMENTATIONS)}" for name in unknown]
+
+
 def augmented(
     batch: Batch, kinds: Mapping[str, str], names: Sequence[str], generator: Generator
 ) -> Batch:
@@ -49,10 +55,7 @@ def augmented(
     Errors:
         PlanError: unknown names.
     """
-    unknown = [
-        f"{name!r}{nearest(name, AUGMENTATIONS)}" for name in names if name not in AUGMENTATIONS
-    ]
-    if unknown:
+    if unknown := unknown_augmentations(names):
         raise PlanError(all_at_once("These augmentations are not known:", unknown))
     columns = dict(batch.columns)
     for name in names:

@@ -6,6 +6,7 @@ SQLite weighs them, over a table ``cells``: whatever keeps the rows, a condition
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ Lines = Iterable[tuple[Any, ...]]
 NUMBER = "sensorium row"
 """The column of a row's number; no table has one of that name."""
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
+FAULTS = (sqlite3.Error, sqlite3.Warning, ValueError)
+"""What SQLite and its driver raise at a condition that they cannot read."""
 
 
 def make_cells(base: sqlite3.Connection, columns: Sequence[str]) -> None:
@@ -46,9 +49,14 @@ def holding(
         Their ids, rising.
 
     Errors:
-        TableError: the condition cannot be read, or names a column that there is not.
+        TableError: the condition is empty or no whole expression, or names a column that there
+            is not.
     """
+    if not condition.strip():
+        msg = "the condition is empty; write one, such as price < 50, or leave it out"
+        raise TableError(msg)
     _check_quoted(condition, columns)
+    _check_alone(condition, columns)
 
     def may(action: int, table: str | None, column: str | None, *_: Any) -> int:
         reads = action == sqlite3.SQLITE_READ
@@ -64,12 +72,8 @@ def holding(
         found = base.execute(
             f"SELECT {number} FROM cells WHERE ({condition}\n) ORDER BY 1"  # noqa: S608
         ).fetchall()
-    except (sqlite3.DatabaseError, sqlite3.Warning) as error:
-        said = str(error)
-        lost = said.removeprefix("no such column: ")
-        hint = nearest(lost, columns) if lost != said else ""
-        msg = f"the condition {condition!r} cannot be used: {said}{hint}"
-        raise TableError(msg) from error
+    except FAULTS as error:
+        raise _unusable(condition, columns, error) from error
     finally:
         base.set_authorizer(None)
     return np.array([one for (one,) in found], np.int64)
@@ -126,6 +130,28 @@ def _check_quoted(condition: str, columns: Sequence[str]) -> None:
         if part[0] == '"' and _folded(name) not in known:
             msg = f"the condition {condition!r} cannot be used: no such column: {name}"
             raise TableError(msg + nearest(name, columns))
+
+
+def _check_alone(condition: str, columns: Sequence[str]) -> None:
+    """Refuse what is no expression when it stands alone: it would close brackets around it.
+
+    It is compiled, and not run, over a table without ``rowid``: rows have no names but columns.
+    """
+    names = ", ".join(map(quoted, columns))
+    key = quoted(columns[0])
+    with closing(sqlite3.connect(":memory:")) as bare:
+        bare.execute(f"CREATE TABLE cells ({names}, PRIMARY KEY ({key})) WITHOUT ROWID")
+        try:
+            bare.execute(f"EXPLAIN SELECT 1 FROM cells WHERE {condition}\n")  # noqa: S608
+        except FAULTS as error:
+            raise _unusable(condition, columns, error) from error
+
+
+def _unusable(condition: str, columns: Sequence[str], error: Exception) -> TableError:
+    said = str(error)
+    lost = said.removeprefix("no such column: ")
+    hint = nearest(lost, columns) if lost != said else ""
+    return TableError(f"the condition {condition!r} cannot be used: {said}{hint}")
 
 
 def _folded(name: str) -> str:

@@ -260,9 +260,7 @@ class Index:
             TableError: a cell of the query is damaged; a condition that cannot be used.
         """
         cells = {**(query or {}), **columns}
-        if top < 1:
-            msg = f"top must be at least 1, found {top}"
-            raise PartError(msg)
+        _check_top(top)
         if not cells and not words and where is None:
             msg = (
                 "nothing to search for: give cells of a row to be like (photo=...), words, or "
@@ -287,7 +285,13 @@ class Index:
     def nearest(
         self, vectors: Matrix, *, top: int = 10, where: str | None = None
     ) -> tuple[list[list[str]], Float32[np.ndarray, " queries found"]]:
-        """Find the rows nearest to vectors that are at hand: their keys and similarities."""
+        """Find the rows nearest to vectors that are at hand: their keys and similarities.
+
+        Errors:
+            PartError: vectors of another width, or with numbers that are not finite; top below 1.
+            TableError: a condition that cannot be used.
+        """
+        _check_top(top)
         if vectors.ndim != 2 or vectors.shape[1] != self._store.facts["width"]:
             width = self._store.facts["width"]
             msg = (
@@ -295,6 +299,7 @@ class Index:
                 f"{vectors.shape}"
             )
             raise PartError(msg)
+        _refuse_endless_queries(vectors)
         allowed = None if where is None else self._store.where(where)
         ids, similar = self._store.nearest(vectors, top, allowed)
         rows = self._store.rows(np.unique(ids).tolist())
@@ -304,9 +309,14 @@ class Index:
         """Find pairs of rows whose vectors are nearly the same, the nearest first.
 
         Args:
-            least: the least similarity.
+            least: the least similarity, a cosine: from -1 to 1.
             where: compare only rows for which a condition holds.
+
+        Errors:
+            PartError: a similarity that no pair can have.
+            TableError: a condition that cannot be used.
         """
+        _check_similarity(least)
         ids, matrix = self._store.vectors(None if where is None else self._store.where(where))
         found = []
         for start in range(0, len(ids), STEP):
@@ -329,6 +339,27 @@ class Index:
             some = set(allowed.tolist())
             ids = [one for one in ids if one in some]
         return {one: by_rank(rank) for rank, one in enumerate(ids, 1)}
+
+
+def _check_top(top: int) -> None:
+    if top < 1:
+        msg = f"top must be at least 1, found {top}"
+        raise PartError(msg)
+
+
+def _check_similarity(least: float) -> None:
+    if not -1 <= least <= 1:  # NaN, too
+        meant = least / 100 if 1 < least <= 100 else 0.98
+        msg = f"similarity is a cosine, from -1 to 1, found {least:g}; write {meant:g}"
+        raise PartError(msg)
+
+
+def _refuse_endless_queries(vectors: Matrix) -> None:
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(1)).tolist()
+    if wrong:
+        which = ", ".join(map(str, wrong[:20])) + (", ..." if len(wrong) > 20 else "")
+        msg = f"the vectors hold numbers that are not finite, and are near to nothing: {which}"
+        raise PartError(msg)
 
 
 def _refuse_endless(numbers: Sequence[int], vectors: Matrix) -> None:

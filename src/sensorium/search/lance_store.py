@@ -184,7 +184,7 @@ class LanceStore(Store):
         """Forget rows; see ``Store.drop``."""
         found = self.ids_of(keys)
         refuse_lost(keys, found)
-        some = self.where(where).tolist() if where else []
+        some = [] if where is None else self.where(where).tolist()
         gone = sorted({*found.values(), *some})
         if gone:
             self._rows.delete(_among("id", map(str, gone)))

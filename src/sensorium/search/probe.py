@@ -1,5 +1,6 @@
 """Few-shot probes: scikit-learn on the vectors that a model gives, which stay as they are."""
 
+from math import inf
 from typing import Any, Literal
 
 from sklearn.linear_model import LogisticRegression
@@ -24,10 +25,11 @@ class Probe:
         model: embeds the rows; nothing of it is changed.
         column: whose vectors are looked at; None takes the fused vector.
         kind: ``"logistic"`` regression, or the ``"knn"``, nearest neighbours by cosine.
-        strength: of the regression, scikit-learn's C; the number of neighbours.
+        strength: of the regression, scikit-learn's C (1); the number of neighbours (5).
 
     Errors:
-        PartError: another kind, or a column that the model does not have.
+        PartError: another kind, a column that the model does not have, or a strength that is not
+            above 0.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Probe:
         if column is not None and column not in model.names:
             msg = f"the model has no input {column!r}; it has {list(model.names)}"
             raise PartError(msg)
+        _check_strength(kind, strength)
         self.model = model
         self.column = column
         self.kind = kind
         self.strength = strength
+        self.classes: tuple[str, ...] = ()
 
     def fit(self, table: Table, target: str) -> "Probe":
         """Learn the classes in a column of a table; rows without cell or class are left out.
@@ -70,7 +74,12 @@ class Probe:
         return self
 
     def predict(self, table: Table) -> list[str | None]:
-        """Give a class a row; None where there is no cell."""
+        """Give a class a row; None where there is no cell.
+
+        Errors:
+            PartError: it was not fitted.
+        """
+        self._check_fitted()
         places, vectors = self._vectors(table)
         answers: list[str | None] = [None] * len(table)
         if len(places):
@@ -79,12 +88,22 @@ class Probe:
         return answers
 
     def predict_rows(self, *rows: Row) -> list[str | None]:
-        """Give a class for each of some rows; None where there is no cell."""
+        """Give a class for each of some rows; None where there is no cell.
+
+        Errors:
+            PartError: it was not fitted.
+        """
+        self._check_fitted()
         if not rows:
             return []
         there, vectors = embedded_rows(self.model, self.column, rows)
         found = self._learned.predict(vectors)
         return [str(name) if known else None for name, known in zip(found, there, strict=True)]
+
+    def _check_fitted(self) -> None:
+        if not self.classes:
+            msg = "the probe has learned no classes yet; call fit(table, target) first"
+            raise PartError(msg)
 
     def _vectors(self, table: Table) -> Any:
         shelf = self.model.shelf(table)
@@ -97,3 +116,15 @@ class Probe:
             return KNeighborsClassifier(neighbours, metric="cosine", weights="distance")
         plain = LogisticRegression(C=self.strength or 1.0, max_iter=2_000)
         return make_pipeline(StandardScaler(), plain)
+
+
+def _check_strength(kind: Kind, strength: float | None) -> None:
+    if strength is None:
+        return
+    fits = 0 < strength < inf
+    if kind == "knn" and not (fits and float(strength).is_integer()):
+        msg = f"strength is the number of neighbours, a whole number from 1 on, found {strength}"
+        raise PartError(msg)
+    if not fits:
+        msg = f"strength is scikit-learn's C, a number above 0, found {strength}"
+        raise PartError(msg)

@@ -165,7 +165,7 @@ class Storage(Store):
         with self.records.changing():
             found = self.records.ids_of(keys)
             refuse_lost(keys, found)
-            some = self.records.where(where).tolist() if where else []
+            some = [] if where is None else self.records.where(where).tolist()
             gone = sorted({*found.values(), *some})
             self.records.remove(gone)
             self._pack()

@@ -31,7 +31,8 @@ class ZeroShot:
 
     Errors:
         PartError: a model that aligned nothing, columns that share no space, fewer than two
-            classes, a template without ``{}``; all at once.
+            classes, a blank name, a template without ``{}``; all at once. Or a sentence that the
+            model gives no vector.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class ZeroShot:
             for words in self.words.values()
         ]
         flat = [{self.by: sentence} for group in sentences for sentence in group]
-        vectors = iter(self._embedded(flat, self.by))
+        found = self._embedded(flat, self.by)
+        _refuse_silent([row[self.by] for row in flat], found)
+        vectors = iter(found)
         means = [np.mean([next(vectors) for _ in group], 0) for group in sentences]
         self._names = np.stack([mean / max(np.linalg.norm(mean), 1e-12) for mean in means])
 
@@ -70,6 +73,9 @@ class ZeroShot:
         if len(self.classes) < 2:
             faults.append(f"at least two classes are needed, found {list(self.classes)}")
         faults += [f"no words stand for {name!r}" for name, its in self.words.items() if not its]
+        faults += [f"a word that stands for {name!r} is blank; write it out, or leave it out"
+                   for name, its in self.words.items()
+                   if not all(map(str.strip, its))]  # fmt: skip
         faults += [f"the template {form!r} has no {{}}" for form in self.templates
                    if "{}" not in form]  # fmt: skip
         if faults:
@@ -121,6 +127,14 @@ class ZeroShot:
         with torch.inference_mode():
             logits = task.logits(torch.from_numpy(near).to(self.model.device))
             return np.asarray(logits.softmax(1).cpu().numpy())
+
+
+def _refuse_silent(sentences: Sequence[str], vectors: Scores) -> None:
+    """Refuse sentences without a vector: the scores of all classes would be no numbers."""
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(1)).tolist()
+    if wrong:
+        title = "The model gives no vector for these; write the classes with other words:"
+        raise PartError(all_at_once(title, [repr(sentences[place]) for place in wrong]))
 
 
 def _words(classes: Sequence[str] | Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

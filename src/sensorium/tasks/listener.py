@@ -1,6 +1,6 @@
 """What listens by CTC for a task: its losses, its texts, and when each token was said."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Features, Fused
 from sensorium.core.counted import counted
+from sensorium.core.errors import PartError
 from sensorium.core.faults import RowId
 from sensorium.decoders import CTC, Heard, ctc_losses, greedy, prefix_beam
 from sensorium.decoders.decoder import learned_marks
@@ -33,9 +34,25 @@ class Lexicon:
 
     def __init__(self, tokens: Tokens, words: Sequence[str]) -> None:
         self.tokens = tokens
-        words = [tokens.text(ids) for ids in tokens.bare(words)]  # in lower case, it may be
-        self.words = frozenset(words)
-        self.beginnings = frozenset(word[:n] for word in words for n in range(len(word) + 1))
+        if torn := [word for word in words if len(word.split()) != 1]:
+            shown = ", ".join(map(repr, torn[:NAMED]))
+            raise PartError(f"words= takes single words, without blanks in them, found {shown}")
+        heard = [tokens.text(ids) for ids in tokens.bare(words)]  # in lower case, it may be
+        self.words = frozenset(heard)
+        self.given = dict(zip(heard, words, strict=True))
+        self.beginnings = frozenset(word[:n] for word in heard for n in range(len(word) + 1))
+
+    def check(self, texts: Iterable[str]) -> None:
+        """Refuse words that can never be heard.
+
+        Errors:
+            PartError: words with letters that no training text has.
+        """
+        letters = {letter for text in texts for letter in text + text.lower()}
+        if lost := [given for word, given in self.given.items() if set(word) - letters]:
+            shown = ", ".join(map(repr, lost[:NAMED]))
+            msg = f"no training text has the letters of {counted(len(lost), 'word')} in words="
+            raise PartError(f"{msg}: {shown}; write them as the texts do, or leave them out")
 
     def allowed(self, ids: tuple[int, ...]) -> bool:
         """Tell whether a text could become one of these words only."""
@@ -131,6 +148,8 @@ class Listener(nn.Module):
         """Learn the language, and see to it that the transcripts can be judged in the end."""
         judged(self.head.judge, ("a",), (("a",),))
         self.short.clear()
+        if self.lexicon is not None:
+            self.lexicon.check(text for row in texts[self.target] for text in row)
         if self.language is not None:
             self.language.study([text for row in texts[self.target] for text in row])
 

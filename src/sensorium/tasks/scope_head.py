@@ -20,7 +20,7 @@ from sensorium.metrics.scope import (
     scope_auroc,
     scope_threshold,
 )
-from sensorium.metrics.tally import Score, Weight
+from sensorium.metrics.tally import Score, Weight, mean, weights
 from sensorium.tasks.class_head import ClassHead
 from sensorium.tasks.head import Array, Head
 from sensorium.tasks.threshold import kept_below
@@ -134,7 +134,7 @@ class ScopeHead(Head):
         self.threshold.copy_(kept_below(found))
 
     def metrics(self, truth: Array, decided: Array, weight: Weight = None) -> Mapping[str, Score]:
-        """Score answers in scope, and refusals where there are rows out of scope."""
+        """Score answers in scope; where there are rows out of it, refusals and both together."""
         chosen, best = self.chosen(decided), self._inside(decided).argmax(1)
         return {
             "in_scope_accuracy": in_scope_accuracy(truth, chosen, self.outside, weight),
@@ -152,6 +152,7 @@ class ScopeHead(Head):
             return {}
         chosen, sure = self.chosen(decided), self._sure(decided)
         return {
+            "accuracy": mean(truth == chosen, weights(len(truth), weight)),
             "out_of_scope_recall": out_of_scope_recall(truth, chosen, self.outside, weight),
             "scope_auroc": scope_auroc(truth, sure, self.outside, weight),
         }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sensorium.core.batch import Batch, Column, Features, Fused
 from sensorium.core.errors import PartError
-from sensorium.decoders import Decoder, Draft, Sampling, TextDecoder, stream, write
+from sensorium.decoders import Decoder, Draft, Sampling, TextDecoder, check_sampling, stream, write
 from sensorium.decoders.prompt import columns_of, filled
 from sensorium.metrics import Cider, caption_tokens
 from sensorium.preprocess.step import Step
@@ -87,11 +87,14 @@ class Writer(nn.Module):
             )
             raise PartError(msg)
         self.target = target
+        if decoder is not None and not isinstance(decoder, Decoder):
+            msg = f"decoder= takes a decoder, such as decoders.TextDecoder(), found {decoder!r}"
+            raise PartError(msg)
         self.decoder = decoder or TextDecoder()
         self.decoder.setup(width, step.layout)
         self.head = WordsHead(step.tokens, judge)
         self.heads = {target: self.head}
-        self.sampling = sampling or Sampling()
+        self.sampling = check_sampling(sampling) or Sampling()
         self.teaching = teaching or Teaching()
         self.rare: Cider | None = None
         self.asked = columns_of(self.decoder.asks)
@@ -139,7 +142,7 @@ class Writer(nn.Module):
         """Write the candidates of each row, best first; of a sound that is not there, nothing."""
         memory = Memory.of(features.fused, self.decoder)
         given = self._given(features, prefix)
-        chosen = sampling or self.sampling
+        chosen = check_sampling(sampling) or self.sampling
         found = write(self.decoder, memory.tokens, memory.mask, chosen, given)
         rows = zip(found, self._something(features.fused), strict=True)
         return [row if there else [Draft((), (), ended=True)] for row, there in rows]
@@ -152,7 +155,7 @@ class Writer(nn.Module):
             return
         memory = Memory.of(features.fused, self.decoder)
         given = self._given(features, prefix)
-        chosen = sampling or replace(self.sampling, beams=1, candidates=1)
+        chosen = check_sampling(sampling) or replace(self.sampling, beams=1, candidates=1)
         for (ids,) in stream(self.decoder, memory.tokens, memory.mask, chosen, given):
             yield self.head.text(ids, prefix)
 

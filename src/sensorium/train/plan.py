@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from sensorium.core.describe import plain
 from sensorium.core.errors import PlanError, all_at_once
+from sensorium.preprocess.augment import unknown_augmentations
 
 Optimiser = Literal["adamw", "adam", "sgd", "momentum", "nesterov"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -87,8 +88,10 @@ class Plan:
 
     def _fault(self, name: str) -> list[str]:
         value = getattr(self, name)
+        if name == "augment":
+            return _unknown_changes(value)
         choices = get_args(get_type_hints(Plan)[name])
-        if choices and all(isinstance(choice, str) for choice in choices) and name != "augment":
+        if choices and all(isinstance(choice, str) for choice in choices):
             known = ", ".join(map(repr, choices))
             return [] if value in choices else [f"{name} is one of {known}, found {value!r}"]
         if name not in RANGES or value is None:
@@ -119,6 +122,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "threads": (0, 1024),
 }
 """The least and greatest value of each number."""
+MIXES = ("mixup", "cutmix")
+
+
+def _unknown_changes(names: tuple[str, ...]) -> list[str]:
+    mixes = [f"{n!r} in augment is an option of its own: {n}=0.2" for n in MIXES if n in names]
+    others = unknown_augmentations([name for name in names if name not in MIXES])
+    return mixes + [f"augment knows no {name}" for name in others]
 
 
 def _out_of_range(name: str, value: Any) -> list[str]:

@@ -102,6 +102,7 @@ def _header(file: Path, encoding: str, delimiter: str) -> list[str]:
     if not any(header):
         msg = f"{file} is empty: it has no header line"
         raise TableError(msg)
+    header = [name.strip() for name in header]
     if header[0] == "" and "index" not in header:
         header[0] = "index"
     return header

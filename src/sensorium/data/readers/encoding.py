@@ -129,7 +129,8 @@ def advice(file: Path, encoding: str) -> str:
     with file.open("rb") as stream:
         head = stream.read(_BLOCK)
     if head.count(0) > len(head) // 4:
-        return "the file looks like UTF-16: give encoding='utf-16-le' or save it as UTF-8"
+        guess = "utf-16-le"
+        return f"the file looks like UTF-16: {_given(guess)}, or save it as UTF-8"
     if b"\0" in head:
         return "remove the NUL bytes: text has none; is this a text file at all?"
     for guess, usual in _GUESSES:
@@ -139,5 +140,9 @@ def advice(file: Path, encoding: str) -> str:
             continue
         beyond = [letter for letter in text if letter > "\x7f"]
         if guess != encoding and sum(map(bool, map(usual.match, beyond))) > 0.9 * len(beyond):
-            return f"perhaps it is {guess}: give encoding={guess!r}, or save the file as UTF-8"
+            return f"perhaps it is {guess}: {_given(guess)}, or save the file as UTF-8"
     return "save the file as UTF-8, or give its own encoding with encoding="
+
+
+def _given(guess: str) -> str:
+    return f"give encoding={guess!r} (--encoding {guess})"

@@ -29,9 +29,11 @@ class Framing(nn.Module):
         known: ``scaled`` and ``side_px`` (the sides before and after the cut, px), ``mean`` and
             ``deviation`` (one number a colour, as shares of 255), ``fit``, how a picture becomes a
             square (``"crop"`` unless it says otherwise), and ``wide_px``, how wide the square is
-            then made where it does not stay one. ``fit="page"`` keeps the shape: what made the
-            picture a square is taken away, and it is laid into the middle of ``side_px`` by
-            ``wide_px``.
+            then made where it does not stay one. ``cut`` says where the middle lies when the edge
+            is half a pixel more than a whole number: that half is left out (``"down"``, as
+            ``transformers`` does it) or rounded to an even number (``"nearest"``, as
+            ``torchvision`` does). ``fit="page"`` keeps the shape: what made the picture a square
+            is taken away, and it is laid into the middle of ``side_px`` by ``wide_px``.
     """
 
     mean: Tensor
@@ -43,6 +45,8 @@ class Framing(nn.Module):
         self.side = int(known["side_px"])
         self.wide = int(known.get("wide_px", self.side))
         self.fit = known.get("fit", "crop")
+        half = (self.scaled - self.side) / 2
+        self.edge = round(half) if known.get("cut", "down") == "nearest" else int(half)
         for name in ("mean", "deviation"):
             value = torch.tensor(known[name], dtype=torch.float32)[:, None, None]
             self.register_buffer(name, value, persistent=False)
@@ -65,8 +69,7 @@ class Framing(nn.Module):
         if self.fit == PAGE:
             x = torch.stack([laid(one, self.side, self.wide) for one in x])
             return (x / 255 - self.mean) / self.deviation
-        edge = (self.scaled - self.side) // 2
-        x = x[..., edge : edge + self.side, edge : edge + self.side]
+        x = x[..., self.edge : self.edge + self.side, self.edge : self.edge + self.side]
         if self.wide != self.side:
             size = (self.side, self.wide)
             x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255)

@@ -7,6 +7,7 @@ safetensors only.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -109,17 +110,34 @@ def config_of(folder: Path) -> dict[str, Any]:
         found = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else "a file"
         msg = f"{folder} is not a model: it has no {CONFIG} with a model_type; found {found}"
         raise PartError(msg)
-    if not any(folder.glob("*.safetensors")):
-        pickles = sorted(path.name for form in PICKLES for path in folder.glob(form))
-        msg = f"{folder} holds no *.safetensors"
-        if pickles:
-            msg = (
-                f"{folder} holds its weights as a pickle only ({', '.join(pickles)}), which could "
-                "run code: convert it once, where you trust it, with transformers.AutoModel."
-                "from_pretrained(FOLDER, weights_only=True).save_pretrained(NEW_FOLDER)"
-            )
-        raise PartError(msg)
+    demand_safetensors(
+        folder,
+        "transformers.AutoModel.from_pretrained(FOLDER, weights_only=True)"
+        ".save_pretrained(NEW_FOLDER)",
+    )
     return config
+
+
+def demand_safetensors(folder: Path, convert: str) -> None:
+    """Check that a folder's weights are no pickle.
+
+    Args:
+        folder: a model folder.
+        convert: the call that makes a folder of safetensors of one of pickles.
+
+    Errors:
+        PartError: it holds its weights as a pickle only, or none at all.
+    """
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for form in PICKLES for path in folder.glob(form))
+    msg = f"{folder} holds no *.safetensors"
+    if pickles:
+        msg = (
+            f"{folder} holds its weights as a pickle only ({', '.join(pickles)}), which could "
+            f"run code: convert it once, where you trust it, with {convert}"
+        )
+    raise PartError(msg)
 
 
 def preprocessor_of(folder: Path, part: str) -> dict[str, Any]:
@@ -170,11 +188,14 @@ def loaded(
     Errors:
         PartError: the weights are torn, missing or of another shape.
     """
+    config = _made(part, config_of(folder))
     try:
         with _quiet():
             model, found = part.from_pretrained(
-                folder, config=_made(part, config_of(folder)), local_files_only=True,
-                use_safetensors=True, output_loading_info=True, dtype="float32", **(options or {}),
+                folder, config=config, local_files_only=True, use_safetensors=True,
+                output_loading_info=True, dtype="float32",
+                ignore_mismatched_sizes=True,  # they are refused below, with what they are
+                **(options or {}),
             )  # fmt: skip
     except Exception as error:  # transformers and safetensors raise many kinds
         msg = f"{folder} cannot be loaded as {part.__name__}, take a whole copy of it: {error}"
@@ -224,11 +245,20 @@ def made_config(config: Mapping[str, Any]) -> Any:
     Errors:
         PartError: ``transformers`` knows no such model.
     """
-    plain = _harmless(config)
+    package, plain = transformers(), _harmless(config)
+    family = plain.pop("model_type")
+    if family not in package.CONFIG_MAPPING:
+        near = get_close_matches(str(family), list(package.CONFIG_MAPPING), n=1)
+        msg = (
+            f"transformers {package.__version__} knows no model of type {family!r}"
+            f"{f' (did you mean {near[0]!r}?)' if near else ''}: name one that it knows, or "
+            "update it (pip install --upgrade transformers); no code of a model's author is run"
+        )
+        raise PartError(msg)
     try:
-        return transformers().AutoConfig.for_model(plain.pop("model_type"), **plain)
+        return package.AutoConfig.for_model(family, **plain)
     except ValueError as error:
-        msg = f"transformers knows no model of type {config['model_type']!r}: {error}"
+        msg = f"the config cannot be one of a model of type {family!r}: {error}"
         raise PartError(msg) from error
 
 
