@@ -2,6 +2,7 @@
 
     python benchmarks/commands.py clinc150 [--quality good] [--seed 0]
     python benchmarks/commands.py speech_commands [--folds 1] [--seed 0] [--minutes 8]
+        [--whisper FOLDER]
 
 clinc150 on its own parts, out-of-scope rows included (Larson et al. 2019). speech_commands as
 ``accuracy.py`` splits it, by speaker; its class ``_unknown_``, words that are no command, is out of
@@ -19,6 +20,7 @@ from itertools import islice
 from sets import ROOT, Fold, speech_commands
 
 import sensorium as sm
+from sensorium.encoders import Pretrained
 
 MINUTES = {"clinc150": 6.0, "speech_commands": 8.0}
 OUTSIDE = {"clinc150": "oos", "speech_commands": "_unknown_"}
@@ -51,11 +53,12 @@ def judge(name: str, fold: Fold, options: argparse.Namespace) -> dict[str, float
     """Fit one fold and judge its test rows."""
     target = SETS[name][1]
     outside = None if options.closed else OUTSIDE[name]
+    heard = Pretrained(options.whisper, width=64, seconds=2) if options.whisper else None
     start = time.perf_counter()
     run = sm.fit(
         fold.train, task=sm.Command(target, outside=outside), test=fold.test,
         minutes=options.minutes or MINUTES[name], out=None, seed=options.seed, quiet=True,
-        quality=options.quality, **fold.settings,
+        quality=options.quality, encoders={"audio": heard} if heard else None, **fold.settings,
     )  # fmt: skip
     seconds = round(time.perf_counter() - start)
     assert run.report is not None
@@ -75,6 +78,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--quality", choices=["fast", "good", "best"])
     options.add_argument("--minutes", type=float, help="of a fit")
+    options.add_argument("--whisper", help="the folder of a Whisper that listens, frozen")
     options.add_argument("--closed", action="store_true", help="nothing is out of scope")
     chosen = options.parse_args()
     for name in chosen.sets:

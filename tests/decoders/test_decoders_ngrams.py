@@ -155,3 +155,10 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PartError, match=r"x.txt cannot be read"):
         NgramModel.of_file(tmp_path / "x.txt", 3, "word")
+
+
+def test_one_text_is_no_list_of_letters() -> None:
+    with pytest.raises(PartError, match="a list of texts is needed, found 'a red boat'"):
+        NgramModel.learn("a red boat")
+    with pytest.raises(PartError, match="a list of texts is needed, found 'a red'"):
+        NgramModel.learn(["a red boat"]).perplexity("a red")

@@ -168,3 +168,37 @@ def test_a_processor_of_several_parts_is_read(tmp_path: Path) -> None:
     field = open_tower(str(folder), "audio").suited(Audio())
     assert isinstance(field, Audio)
     assert field.rate == 8_000
+
+
+def test_whisper_hears_less_at_once(tiny: Tiny, tmp_path: Path) -> None:
+    config = transformers.WhisperConfig.from_pretrained(tiny("whisper"), max_source_positions=100)
+    torch.manual_seed(0)
+    model = transformers.WhisperModel(config).eval()
+    model.save_pretrained(tmp_path)
+    kind = transformers.WhisperFeatureExtractor
+    kind.from_pretrained(tiny("whisper"), chunk_length=2).save_pretrained(tmp_path)
+    tower, column = open_tower(str(tmp_path), "audio"), sounds()
+    assert tower.most == 2  # type: ignore[attr-defined]
+    tower.shorten(1)
+    assert tower.most == 1  # type: ignore[attr-defined]
+    config.max_source_positions = 50
+    short, weights = transformers.WhisperModel(config).eval(), model.state_dict()
+    name = "encoder.embed_positions.weight"
+    short.load_state_dict(weights | {name: weights[name][:50]})
+    found = tower.tokens(column)
+    for row in range(4):
+        given = prepared(tiny("whisper"), "whisper", alone(column, row))
+        with torch.inference_mode():
+            expected = short.get_encoder()(**given).last_hidden_state[0]
+        heard = int(found.mask[row].sum())
+        same(found.tokens[row][:heard], expected[:heard])
+    state = json.loads(json.dumps({"tower": "AudioTower", "known": dict(tower.state())}))
+    again = remade_tower(state)
+    again.load_state_dict(tower.state_dict())
+    assert torch.equal(again.summary(column), tower.summary(column))
+    encoder = Pretrained(str(tmp_path), width=8, seconds=1)
+    assert encoder.suited(Audio(seconds=4.0)).seconds == 1  # type: ignore[attr-defined]
+    with pytest.raises(PartError, match="hears 2 seconds at once; seconds= is 1 to that, found 3"):
+        open_tower(str(tmp_path), "audio").shorten(3)
+    with pytest.raises(PartError, match="seconds=1 is for a network that fills every sound up"):
+        open_tower(str(tiny("hubert")), "audio").shorten(1)

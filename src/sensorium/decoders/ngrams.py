@@ -65,11 +65,13 @@ class NgramModel:
             unit: what texts are made of.
 
         Errors:
-            PartError: options that cannot be, or no text that is not empty.
+            PartError: options that cannot be, one text and no list of them, or none that is not
+                empty.
         """
         faults = []
         if not 1 <= order <= LONGEST:
             faults.append(f"order is 1 to {LONGEST}, found {order}")
+        texts = _several(texts)
         sentences = [words for text in texts if (words := _split(text, unit))]
         if not sentences:
             faults.append("there is no text to learn from")
@@ -152,8 +154,12 @@ class NgramModel:
         return sum(self._steps(text))
 
     def perplexity(self, texts: Iterable[str]) -> float:
-        """Give exp of the mean -log of the probability of each word, and of each end."""
-        steps = [step for text in texts for step in self._steps(text)]
+        """Give exp of the mean -log of the probability of each word, and of each end.
+
+        Errors:
+            PartError: one text, and no list of them.
+        """
+        steps = [step for text in _several(texts) for step in self._steps(text)]
         return math.exp(-sum(steps) / max(1, len(steps)))
 
     def next_log_prob(self, word: str, before: Sequence[str]) -> float:
@@ -204,3 +210,14 @@ class NgramModel:
 def _split(text: str, unit: Unit) -> list[str]:
     words = text.split()
     return [w for w in words if w not in MARKS] if unit == "word" else list("".join(words))
+
+
+def _several(texts: Iterable[str]) -> list[str]:
+    """Refuse one text, whose letters would be taken for texts, and what is no text."""
+    found = [texts] if isinstance(texts, str) else list(texts)
+    wrong = [text for text in found if not isinstance(text, str)]
+    if isinstance(texts, str) or wrong:
+        shown = repr(texts if isinstance(texts, str) else wrong[0])
+        msg = f"a list of texts is needed, found {shown[:60]}"
+        raise PartError(msg)
+    return found

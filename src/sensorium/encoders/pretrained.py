@@ -43,6 +43,7 @@ class Pretrained(Encoder):
         dropout: float = 0.1,
         project: bool = True,  # noqa: FBT001, FBT002
         hub: bool = False,  # noqa: FBT001, FBT002  kept unchanged under its own name
+        seconds: int = 0,
     ) -> None:
         """Choose the network and what of it is trained.
 
@@ -64,6 +65,9 @@ class Pretrained(Encoder):
             project: put a norm and a linear layer behind; without, the width must be the
                 network's own, and its vectors stay what they are.
             hub: whether a hub id may be downloaded.
+            seconds: how much of a sound Whisper hears at once; 0 is all that it learned to, 30
+                seconds, up to which every sound is filled with silence. Of short sounds the
+                features change little, and take time in proportion.
 
         Errors:
             PartError: options that cannot be.
@@ -78,6 +82,7 @@ class Pretrained(Encoder):
         self.dropout = dropout
         self.project = project
         self.hub = hub
+        self.seconds = seconds
         self._towers: dict[str, Tower] = {}
         self._known: Mapping[str, Any] = {}
         self._check()
@@ -110,11 +115,14 @@ class Pretrained(Encoder):
     def _tower(self, kind: str) -> Tower:
         """Open the network once, for the field as for the weights."""
         if kind not in self._towers:
-            known = self._known.get("tower")
-            self._towers[kind] = (
-                remade_tower(self._known) if known else open_tower(self.source, kind, hub=self.hub)
-            )
+            self._towers[kind] = remade_tower(self._known) if self._known else self._opened(kind)
         return self._towers[kind]
+
+    def _opened(self, kind: str) -> Tower:
+        tower = open_tower(self.source, kind, hub=self.hub)
+        if self.seconds:
+            tower.shorten(self.seconds)
+        return tower
 
     def setup(self, layout: Layout) -> None:
         """Take the network's weights, and make those of the projection."""

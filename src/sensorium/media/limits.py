@@ -28,7 +28,7 @@ def too_long(seconds: float, most: float) -> CellError:
     found, allowed = (f"{x:,.0f}" if x >= 100 else f"{x:.3g}" for x in (seconds, most))
     return CellError(
         f"a sound of {found} s, more than the {allowed} s allowed",
-        "cut it, or raise Audio(max_seconds=...)",
+        "cut it, raise Audio(max_seconds=...), or transcribe it in windows (sensorium.transcribe)",
     )
 
 

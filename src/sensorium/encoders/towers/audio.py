@@ -54,8 +54,7 @@ class AudioTower(Tower):
         self.model: Any = model.get_encoder() if self.family == "whisper" else model
         self.features = int(getattr(config, "hidden_size", 0) or config.d_model)
         self.summed = int(config.projection_dim) if self.family == "clap" else self.features
-        extractor = dict(known["extractor"])
-        self.extractor = getattr(transformers(), FAMILIES[self.family][1])(**extractor)
+        self.extractor = _extractor(self.family, known["extractor"])
 
     @classmethod
     def open(cls, folder: Path) -> "AudioTower":
@@ -80,6 +79,25 @@ class AudioTower(Tower):
         """Make it again from its state, without weights."""
         part = getattr(transformers(), FAMILIES[known["config"]["model_type"]][0])
         return cls(fresh(part, known["config"]), known)
+
+    def shorten(self, seconds: int) -> None:
+        """Fill sounds up to so many seconds, where Whisper learned with 30.
+
+        Errors:
+            PartError: it is no Whisper, or hears less than that anyway.
+        """
+        if self.family != "whisper":
+            super().shorten(seconds)
+        if not 1 <= seconds <= self.most:
+            msg = f"the model hears {self.most:g} seconds at once; seconds= is 1 to that, found"
+            raise PartError(f"{msg} {seconds}")
+        steps = int(self.known["config"]["max_source_positions"] * seconds / self.most)
+        places = self.model.embed_positions.weight.detach()[:steps].clone()
+        self.model.embed_positions = nn.Embedding.from_pretrained(places)
+        self.model.config.max_source_positions = self.model.max_source_positions = steps
+        self.known["config"] = {**self.known["config"], "max_source_positions": steps}
+        self.known["extractor"] = {**self.known["extractor"], "chunk_length": seconds}
+        self.extractor = _extractor(self.family, self.known["extractor"])
 
     def state(self) -> Mapping[str, Any]:
         """Give config and feature extractor."""
@@ -206,7 +224,17 @@ class AudioTower(Tower):
             raise PartError(msg)
 
 
+def _extractor(family: str, known: Mapping[str, Any]) -> Any:
+    return getattr(transformers(), FAMILIES[family][1])(**known)
+
+
 def _plain(extractor: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what is not a keyword, and filters, which are made again."""
-    gone = {"feature_extractor_type", "processor_class", "mel_filters"}
+    gone = {
+        "feature_extractor_type",
+        "processor_class",
+        "mel_filters",
+        "n_samples",
+        "nb_max_frames",
+    }
     return {k: v for k, v in extractor.items() if k not in gone}

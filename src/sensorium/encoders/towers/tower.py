@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sensorium.core.batch import Column, Encoded, Layout
+from sensorium.core.errors import PartError
 from sensorium.core.schema import Field
 
 
@@ -58,6 +59,15 @@ class Tower(nn.Module, ABC):
             PartError: its cells are not what the network was trained on, such as ids of another
                 tokenizer.
         """
+
+    def shorten(self, seconds: int) -> None:
+        """Hear so much at once from now on, in less time.
+
+        Errors:
+            PartError: the network takes what comes, whatever its length.
+        """
+        msg = f"seconds={seconds} is for a network that fills every sound up to one length: Whisper"
+        raise PartError(msg)
 
     @abstractmethod
     def state(self) -> Mapping[str, Any]:
