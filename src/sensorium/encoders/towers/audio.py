@@ -92,8 +92,9 @@ class AudioTower(Tower):
             msg = f"the model hears {self.most:g} seconds at once; seconds= is 1 to that, found"
             raise PartError(f"{msg} {seconds}")
         steps = int(self.known["config"]["max_source_positions"] * seconds / self.most)
-        places = self.model.embed_positions.weight.detach()[:steps].clone()
-        self.model.embed_positions = nn.Embedding.from_pretrained(places)
+        places = nn.Embedding(steps, self.features)
+        places.weight = nn.Parameter(self.model.embed_positions.weight.detach()[:steps].clone())
+        self.model.embed_positions = places.requires_grad_(requires_grad=False)
         self.model.config.max_source_positions = self.model.max_source_positions = steps
         self.known["config"] = {**self.known["config"], "max_source_positions": steps}
         self.known["extractor"] = {**self.known["extractor"], "chunk_length": seconds}
