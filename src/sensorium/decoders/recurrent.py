@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sensorium.core.batch import Layout
 from sensorium.decoders.decoder import Decoder, State, learned_marks
 from sensorium.nn import Attention, masked_mean
+from sensorium.nn.recurrent import run_cells
 
 
 @dataclass
@@ -101,12 +102,12 @@ class LSTMDecoder(Decoder):
     ) -> Float[Tensor, " batch steps time"]:
         """Give where it looks, averaged over the heads."""
         state = self.start(memory, mask)
-        read, _ = self.cells(self.embed(tokens), (state.hidden, state.cell))
+        read, _ = run_cells(self.cells, self.embed(tokens), (state.hidden, state.cell))
         return self.cross.weights(read, state.key, mask)
 
     def _read(self, tokens: Tensor, state: Remembered) -> Tensor:
-        read, (state.hidden, state.cell) = self.cells(
-            self.drop(self.embed(tokens)), (state.hidden, state.cell)
+        read, (state.hidden, state.cell) = run_cells(
+            self.cells, self.drop(self.embed(tokens)), (state.hidden, state.cell)
         )
         state.steps += tokens.shape[1]
         found = self.cross.look(read, state.key, state.value, state.mask)

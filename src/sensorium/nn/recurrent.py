@@ -7,11 +7,34 @@ length: the same numbers, and the same program on every device and in every expo
 Legend: batch = rows, time = steps, real ones first, width = features.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+def run_cells(
+    cells: nn.Module, tokens: Float[Tensor, " batch time width"], state: Any = None
+) -> Any:
+    """Run recurrent layers; in 32 bits under autocast where a processor has no bf16 for them.
+
+    Args:
+        cells: the layers, of LSTM or GRU, batch first.
+        tokens: the sequence.
+        state: where they begin, as they gave it; None begins with zeros.
+
+    Returns:
+        What the layers give: a step each, and the state behind the last.
+    """
+    if tokens.device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return cells(tokens, state)
+    exact = next(cells.parameters()).dtype
+    begun = tuple(one.to(exact) for one in state) if isinstance(state, tuple) else state
+    with torch.autocast("cpu", enabled=False):  # oneDNN refuses an LSTM in bf16 there
+        return cells(tokens.to(exact), begun)
 
 
 def reverse(
@@ -55,7 +78,7 @@ class Recurrent(nn.Module):
         """
         for onward, back in zip(self.forwards, self.backwards, strict=True):
             tokens = self.drop(tokens)
-            ahead, _ = onward(tokens)
-            behind, _ = back(reverse(tokens, mask))
+            ahead, _ = run_cells(onward, tokens)
+            behind, _ = run_cells(back, reverse(tokens, mask))
             tokens = torch.cat([ahead, reverse(behind, mask)], 2)
         return tokens
