@@ -242,6 +242,8 @@ def test_lists_of_the_targets_own_answers_are_no_inputs():
     assert list(found.schema.inputs) == ["question", "choices"]
     assert found.findings["answers"].reason == "it says the target 'answer' again, row by row"
     assert "answer" not in infer(rows, ["answers"]).schema.inputs
+    loans = [{"loan": a, "loan_type": ("car", "house")[n % 2]} for n, a in enumerate(truth)]
+    assert list(infer(loans, ["loan"]).schema.inputs) == ["loan_type"]
     assert "answers" in infer(rows, ["answer"], inputs=["question", "answers"]).schema.inputs
 
 

@@ -198,6 +198,8 @@ def test_whisper_hears_less_at_once(tiny: Tiny, tmp_path: Path) -> None:
     assert torch.equal(again.summary(column), tower.summary(column))
     encoder = Pretrained(str(tmp_path), width=8, seconds=1)
     assert encoder.suited(Audio(seconds=4.0)).seconds == 1  # type: ignore[attr-defined]
+    with pytest.raises(PartError, match="seconds is a whole number, 0 or more, found -1"):
+        Pretrained(str(tmp_path), width=8, seconds=-1)
     with pytest.raises(PartError, match="hears 2 seconds at once; seconds= is 1 to that, found 3"):
         open_tower(str(tmp_path), "audio").shorten(3)
     with pytest.raises(PartError, match="seconds=1 is for a network that fills every sound up"):

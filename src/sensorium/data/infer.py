@@ -170,7 +170,7 @@ class _Wanted:
 def _said_again(table: Table, name: str, targets: Sequence[str]) -> str:
     """Tell how a column says a target again; "" if it does not."""
     for target in targets:
-        if name == f"{target}_type":
+        if name == f"{target}_type" and f"{target}s" in table:  # as VQA's annotations name them
             return f"by its name it tells of the target {target!r}"
         if restates(table, name, target):
             return f"it says the target {target!r} again, row by row"

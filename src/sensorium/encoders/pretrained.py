@@ -101,6 +101,9 @@ class Pretrained(Encoder):
             ),
             f"layer_decay lies in 0..1, found {self.layer_decay}": not 0 < self.layer_decay <= 1,
             f"dropout is a share below 1, found {self.dropout}": not 0 <= self.dropout < 1,
+            f"seconds is a whole number, 0 or more, found {self.seconds!r}": (
+                not isinstance(self.seconds, int) or self.seconds < 0
+            ),
             f"pace must be a number above 0, found {self.pace}": (
                 self.pace is not None and not 0 < self.pace < inf
             ),
